@@ -260,15 +260,10 @@ def pit_of_quantiles(
     upto = (predicted <= truth[..., None]).sum(axis=-1)
     place = np.full(truth.shape, 0.5) if rng is None else rng.random(truth.shape)
     tied = upto > before
-    low = np.where(
-        tied, probabilities[np.where(upto - before > 1, before + 1, before)], probabilities[before]
-    )
-    high = np.where(tied, probabilities[upto], probabilities[before + 1])
-    # A tie with the lowest quantiles is where a count distribution piles up: everything below the last tied
-    # level.
+    low = np.where(tied, probabilities[np.minimum(before + 1, predicted.shape[-1])], probabilities[before])
+    high = np.where(tied, probabilities[upto], probabilities[np.minimum(before + 1, probabilities.size - 1)])
+    # A tie with the lowest quantiles is where counts pile up: all the mass under the last tied level is there.
     low = np.where(tied & (before == 0), 0.0, low)
-    single = tied & (upto - before == 1) & (before > 0)
-    low = np.where(single, high, low)
     between = ~tied & (before > 0) & (before < predicted.shape[-1])
     left = np.take_along_axis(predicted, np.clip(before - 1, 0, None)[..., None], axis=-1)[..., 0]
     last = predicted.shape[-1] - 1
