@@ -1,0 +1,83 @@
+"""The frame of the `meteo` command: it knows no sub-command, each folder registers its own.
+
+A folder names, under the entry-point group `meteo.commands`, a function `register(app)` that adds its commands.
+So the frame imports none of them, and a gateway installed alone has only the commands it brings.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Annotated
+
+import typer
+
+from infra.errors import MeteoError
+
+GROUP = "meteo.commands"
+EXIT_ERROR = 2
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"meteo {version('meteo-sante')}")
+        raise typer.Exit
+
+
+def _frame(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Météo santé: the health weather of a territory, and the beds it will need."""
+
+
+def build_app() -> typer.Typer:
+    """Return the command with everything that is installed, in the order of the entry points' names.
+
+    Raises
+    ------
+    MeteoError
+        When an installed part cannot be loaded, naming it.
+    """
+    app = typer.Typer(
+        name="meteo", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+    app.callback()(_frame)
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        _register(point, app)
+    return app
+
+
+def _register(point: EntryPoint, app: typer.Typer) -> None:
+    try:
+        register = point.load()
+    except (ImportError, AttributeError) as error:
+        raise MeteoError(
+            f"the commands of {point.name!r} ({point.value}) cannot be loaded: {error}"
+        ) from error
+    register(app)
+
+
+def _show(error: MeteoError) -> None:
+    typer.secho(f"meteo: {error}", err=True, fg=typer.colors.RED)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one message and exit code 2, with a traceback if METEO_DEBUG is set."""
+    try:
+        build_app()()
+    except MeteoError as error:
+        if os.environ.get("METEO_DEBUG", "").lower() not in ("", "0", "false", "no"):
+            raise
+        _show(error)
+        sys.exit(EXIT_ERROR)
+    except BrokenPipeError:
+        # The reader (`head`, say) has had enough; Python must not complain while closing standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
