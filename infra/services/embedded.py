@@ -52,13 +52,11 @@ class EmbeddedServices:
             What the first that failed said.
         """
         with ThreadPoolExecutor(max_workers=2) as pool:
-            starts = [
-                pool.submit(self.broker.start, detached=detached),
-                pool.submit(self.database.start, detached=detached),
-            ]
+            broker = pool.submit(self.broker.start, detached=detached)
+            database = pool.submit(self.database.start, detached=detached)
         try:
-            for start in starts:
-                start.result()
+            broker.result()
+            database.result()
         except BaseException:
             self._stop_owned()
             raise
