@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.errors import MeteoError
+from infra.world import World
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -68,3 +71,69 @@ TOPICS: tuple[Topic, ...] = (
 
 # What the Faust application reads as observations.
 OBSERVATION_TOPICS = ("calls", "admissions", "lab-results", "counts", "capacity", "census", "electives")
+
+_DAY_MS = 24 * 3600 * 1000
+
+
+def ensure_topics(
+    bootstrap: str, world: World, partitions: int, *, events_retention_days: int = 7, replication: int = -1
+) -> tuple[str, ...]:
+    """Make the topics of a world that are not there yet, with explicit partitions and retention.
+
+    Parameters
+    ----------
+    bootstrap
+        Kafka addresses, `host:port` separated by commas.
+    partitions
+        Partitions of each new topic; topics that exist keep theirs, since keys would move between them.
+    events_retention_days
+        Days that topics of individual events are kept.
+    replication
+        Copies of each partition; -1 for the broker's default.
+
+    Returns
+    -------
+    tuple of str
+        Kafka names of the topics that were made.
+
+    Raises
+    ------
+    MeteoError
+        When no broker answers, or it refuses a topic.
+    """
+    from kafka import KafkaAdminClient
+    from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), client_id=world.group("topics"))
+    except KafkaError as error:
+        raise MeteoError(f"no Kafka broker answers at {bootstrap}: {error}") from error
+    try:
+        present = set(admin.list_topics())
+        wanted = {
+            world.topic(t.name): {
+                "num_partitions": partitions,
+                "replication_factor": replication,
+                "configs": _configs(t, events_retention_days),
+            }
+            for t in TOPICS
+            if world.topic(t.name) not in present
+        }
+        if wanted:
+            try:
+                admin.create_topics(wanted, wait_for_metadata=True)
+            except TopicAlreadyExistsError:
+                admin.wait_for_topics(list(wanted))  # another process made them meanwhile
+        return tuple(wanted)
+    except KafkaError as error:
+        raise MeteoError(
+            f"the broker at {bootstrap} refuses the topics of world {world.name}: {error}"
+        ) from error
+    finally:
+        admin.close()
+
+
+def _configs(topic: Topic, events_retention_days: int) -> dict[str, str]:
+    days = events_retention_days if topic.individual else topic.retention_days
+    retention = -1 if days is None else days * _DAY_MS
+    return {"cleanup.policy": topic.policy, "retention.ms": str(retention)}
