@@ -5,11 +5,13 @@ Every field is documented in `docs/reference/settings.md`, which the tests hold 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.errors import MeteoError
@@ -70,6 +72,29 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="How logs are written.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     debug: bool = Field(False, description="Show tracebacks on the command line.")
+
+    @field_validator("world")
+    @classmethod
+    def _world_has_a_name(cls, value: str) -> str:
+        try:
+            return World.named(value).name
+        except MeteoError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no time zone: write one like Europe/Paris")
+        return value
+
+    @field_validator("cycles")
+    @classmethod
+    def _cycles_are_times(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for cycle in value:
+            if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", cycle):
+                raise ValueError(f'{cycle!r} is no time of day: write ["05:30", "13:30"]')
+        return tuple(sorted(value))
 
     @property
     def this_world(self) -> World:
