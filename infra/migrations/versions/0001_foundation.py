@@ -7,8 +7,8 @@ down_revision = None
 
 OBSERVATIONS = """
 CREATE TABLE observation (
-    partner           text        NOT NULL,
-    event_id          text        NOT NULL,
+    partner           text        COLLATE "C" NOT NULL,
+    event_id          text        COLLATE "C" NOT NULL,
     source_version    timestamptz NOT NULL,
     digest            bytea       NOT NULL,
     kind              text        NOT NULL CHECK (kind IN ('insert', 'update', 'cancel')),
@@ -34,6 +34,7 @@ CREATE TABLE observation (
     reported_basis    text        NOT NULL CHECK (reported_basis IN ('stated', 'assumed')),
     recorded          timestamptz NOT NULL DEFAULT clock_timestamp(),
     simulated         boolean     NOT NULL DEFAULT false,
+    superseded        timestamptz,
     PRIMARY KEY (partner, event_id, source_version, digest, reference_date)
 );
 COMMENT ON TABLE observation IS
@@ -41,13 +42,15 @@ COMMENT ON TABLE observation IS
 COMMENT ON COLUMN observation.reference_date IS 'civil date the observation is about (first day of its period)';
 COMMENT ON COLUMN observation.reference_end IS 'civil date after the last day of the period';
 COMMENT ON COLUMN observation.occurred IS 'instant of an individual event, UTC';
+COMMENT ON COLUMN observation.superseded IS
+    'derived: when a later revision, or a snapshot without this event, became known; a row is in force at T when
+     reported <= T and (superseded is null or superseded > T)';
 CREATE INDEX observation_series ON observation (signal, place, reference_date);
 CREATE INDEX observation_stay ON observation (stay_token, occurred) WHERE stay_token IS NOT NULL;
-CREATE INDEX observation_reported ON observation (partner, reported DESC);
 
 CREATE TABLE snapshot (
-    partner        text        NOT NULL,
-    event_id       text        NOT NULL,
+    partner        text        COLLATE "C" NOT NULL,
+    event_id       text        COLLATE "C" NOT NULL,
     source_version timestamptz NOT NULL,
     signal         text        NOT NULL,
     place          text        NOT NULL,
@@ -57,19 +60,20 @@ CREATE TABLE snapshot (
     rows_expected  integer     NOT NULL,
     reported       timestamptz NOT NULL,
     recorded       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    complete       boolean     NOT NULL DEFAULT false,
     PRIMARY KEY (partner, event_id, source_version)
 );
 COMMENT ON TABLE snapshot IS
     'A cumulative file covers [from, until): once all its rows are in, what it no longer holds is retracted';
 
 CREATE TABLE tombstone (
-    partner  text        NOT NULL,
-    event_id text        NOT NULL,
+    partner  text        COLLATE "C" NOT NULL,
+    event_id text        COLLATE "C" NOT NULL,
     erased   timestamptz NOT NULL,
     reason   text        NOT NULL,
     PRIMARY KEY (partner, event_id)
 );
-COMMENT ON TABLE tombstone IS 'Erased events, without content: stops a replay from bringing them back';
+COMMENT ON TABLE tombstone IS 'Erased events (or stay/ and its token), without content: stops a replay from bringing them back';
 
 CREATE TABLE dead_letter (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -90,31 +94,21 @@ CREATE TABLE dead_letter (
     resolved      timestamptz
 );
 
-CREATE TABLE dirty_day (
-    signal         text NOT NULL,
-    reference_date date NOT NULL,
-    changed        bigint NOT NULL,
-    PRIMARY KEY (signal, reference_date)
-);
-COMMENT ON TABLE dirty_day IS 'Days whose released counts are older than their observations';
-
-CREATE TABLE daily_count (
+CREATE TABLE retained_count (
     signal         text        NOT NULL,
     syndrome       text        NOT NULL,
     place          text        NOT NULL,
-    facility       text        NOT NULL,
-    unit           text        NOT NULL,
+    facility       text,
     age_band       text        NOT NULL,
     partner        text        NOT NULL,
     reference_date date        NOT NULL,
     reference_end  date        NOT NULL,
     known          timestamptz NOT NULL,
-    value          double precision NOT NULL,
-    PRIMARY KEY (signal, syndrome, place, facility, unit, age_band, partner, reference_date, known)
+    change         double precision NOT NULL
 );
-COMMENT ON TABLE daily_count IS
-    'Derived: each step of the count of a day, as it became known; the reporting triangle of every series';
-CREATE INDEX daily_count_place ON daily_count (place, signal, reference_date);
+COMMENT ON TABLE retained_count IS
+    'What erased events had added to the counts, by the moment it became known: aggregates outlive their events';
+CREATE INDEX retained_count_series ON retained_count (signal, place, reference_date);
 """
 
 PARTNERS = """
@@ -177,7 +171,7 @@ COMMENT ON TABLE bookmark IS 'Where a replay, a simulation or a fetch stands, so
 
 RUNS = """
 CREATE TABLE run (
-    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id              bigint      PRIMARY KEY,
     cycle           text        NOT NULL,
     origin          date        NOT NULL,
     as_of           timestamptz NOT NULL,
@@ -195,22 +189,54 @@ CREATE TABLE run (
     digest          bytea       NOT NULL UNIQUE,
     trust           text        NOT NULL CHECK (trust IN ('ok', 'degraded', 'broken'))
 );
-COMMENT ON TABLE run IS 'Immutable forecast runs, each digest chained to the previous of this world';
+COMMENT ON TABLE run IS 'Immutable forecast runs, numbered from 1, each digest chained to the previous of this world';
 CREATE INDEX run_as_of ON run (as_of DESC);
 
-CREATE TABLE run_input (
-    run_id  bigint NOT NULL REFERENCES run,
-    name    text   NOT NULL,
-    content bytea  NOT NULL,
-    PRIMARY KEY (run_id, name)
-);
-COMMENT ON TABLE run_input IS 'The aggregate panel a run read and the model state it started from';
-
-CREATE TABLE model_state (
+CREATE TABLE run_content (
     digest  bytea       PRIMARY KEY,
     content bytea       NOT NULL,
     created timestamptz NOT NULL
 );
+COMMENT ON TABLE run_content IS 'Inputs of runs by the digest of their canonical bytes, compressed; shared when equal';
+
+CREATE TABLE run_input (
+    run_id  bigint NOT NULL REFERENCES run,
+    name    text   NOT NULL,
+    digest  bytea  NOT NULL REFERENCES run_content,
+    PRIMARY KEY (run_id, name)
+);
+COMMENT ON TABLE run_input IS 'What a run read: aggregate panel, stay lengths, capacities, rules, the state it started from';
+
+CREATE TABLE model_state (
+    scope   text        NOT NULL,
+    name    text        NOT NULL,
+    as_of   timestamptz NOT NULL,
+    digest  bytea       NOT NULL REFERENCES run_content,
+    run_id  bigint      NOT NULL REFERENCES run,
+    PRIMARY KEY (scope, name, as_of, run_id)
+);
+COMMENT ON TABLE model_state IS 'The state each run left behind; a run starts from the newest one not after its as-of';
+
+CREATE TABLE run_plan (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    plan      jsonb       NOT NULL,
+    inputs    bytea,
+    chunks    integer     NOT NULL CHECK (chunks > 0),
+    opened    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    run_id    bigint REFERENCES run,
+    abandoned timestamptz
+);
+COMMENT ON TABLE run_plan IS 'A run whose parts are being computed by workers; inputs are dropped once it is sealed';
+
+CREATE TABLE run_part (
+    plan_id  bigint      NOT NULL REFERENCES run_plan ON DELETE CASCADE,
+    chunk    integer     NOT NULL,
+    content  bytea       NOT NULL,
+    digest   bytea       NOT NULL,
+    computed timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (plan_id, chunk)
+);
+COMMENT ON TABLE run_part IS 'What one worker computed for one chunk of territories';
 
 CREATE TABLE run_series (
     run_id    bigint  NOT NULL REFERENCES run,
@@ -264,6 +290,50 @@ CREATE TABLE run_day (
     PRIMARY KEY (run_id, territory, facility, unit, day)
 );
 COMMENT ON TABLE run_day IS 'The vigilance of each unit and day; unit is conventional or critical';
+
+CREATE TABLE score (
+    run_id    bigint  NOT NULL REFERENCES run,
+    territory text    NOT NULL,
+    target    text    NOT NULL,
+    facility  text    NOT NULL DEFAULT '',
+    horizon   integer NOT NULL,
+    day       date    NOT NULL,
+    observed  double precision NOT NULL,
+    median    double precision NOT NULL,
+    wis       double precision NOT NULL,
+    baseline_wis double precision,
+    covered_50 boolean NOT NULL,
+    covered_80 boolean NOT NULL,
+    covered_95 boolean NOT NULL,
+    pit       double precision NOT NULL,
+    truth_as_of timestamptz NOT NULL,
+    PRIMARY KEY (run_id, territory, target, facility, horizon)
+);
+COMMENT ON TABLE score IS 'Verification: what published forecasts were worth, once the truth has matured';
+CREATE INDEX score_series ON score (territory, target, day);
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'table % is immutable: a published run is never changed', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE FUNCTION only_prune_draws() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR NEW.draws IS NOT NULL
+        OR (to_jsonb(NEW) - 'draws') IS DISTINCT FROM (to_jsonb(OLD) - 'draws') THEN
+        RAISE EXCEPTION 'table % is immutable: only its draws may be pruned', TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER run_immutable BEFORE UPDATE OR DELETE ON run
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER run_territory_immutable BEFORE UPDATE OR DELETE ON run_territory
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER run_day_immutable BEFORE UPDATE OR DELETE ON run_day
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER run_series_immutable BEFORE UPDATE OR DELETE ON run_series
+    FOR EACH ROW EXECUTE FUNCTION only_prune_draws();
 """
 
 
@@ -276,7 +346,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop every table of a world."""
     op.execute(
-        "DROP TABLE run_day, run_territory, run_series, model_state, run_input, run, bookmark, clock, outbox,"
-        " reference_table, agreement, daily_count, dirty_day, dead_letter, tombstone, snapshot, observation"
+        "DROP TABLE score, run_day, run_territory, run_series, run_part, run_plan, model_state, run_input,"
+        " run_content, run, bookmark, clock, outbox,"
+        " reference_table, agreement, retained_count, dead_letter, tombstone, snapshot, observation"
     )
-    op.execute("DROP FUNCTION notify_outbox()")
+    op.execute("DROP FUNCTION notify_outbox(), refuse_change(), only_prune_draws()")
