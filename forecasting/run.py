@@ -15,6 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.distribution import QUANTILE_LEVELS
+
 Colour = Literal["green", "yellow", "orange", "red", "grey"]
 Trust = Literal["ok", "degraded", "broken"]
 Basis = Literal["census", "estimated", "pressure", "none"]
@@ -237,3 +239,39 @@ class RunRecord:
     previous_digest: str | None
     digest: str
     trust: Trust
+
+
+def summarised(
+    territory: str,
+    target: Target,
+    draws: NDArray[Any],
+    *,
+    horizons: tuple[int, ...],
+    unit_of_measure: str,
+    models: Params,
+    facility: str = "",
+    explanation: Params | None = None,
+) -> SeriesForecast:
+    """Return draws with the quantiles and mean read from them, as they will be stored.
+
+    Parameters
+    ----------
+    draws
+        Shape (horizon, draw). They are rounded to 32 bits first, so that what is published can be read again
+        from the stored draws to the last bit.
+    """
+    kept = np.ascontiguousarray(draws, dtype=np.float32)
+    exact = kept.astype(np.float64)
+    return SeriesForecast(
+        territory=territory,
+        target=target,
+        facility=facility,
+        unit_of_measure=unit_of_measure,
+        horizons=horizons,
+        levels=QUANTILE_LEVELS,
+        quantiles=np.ascontiguousarray(np.quantile(exact, np.asarray(QUANTILE_LEVELS), axis=1).T),
+        mean=exact.mean(axis=1),
+        draws=kept,
+        models=models,
+        explanation=explanation,
+    )

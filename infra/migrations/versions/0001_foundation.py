@@ -205,7 +205,7 @@ CREATE TABLE run_input (
     digest  bytea  NOT NULL REFERENCES run_content,
     PRIMARY KEY (run_id, name)
 );
-COMMENT ON TABLE run_input IS 'What a run read: aggregate panel, stay lengths, capacities, rules, the state it started from';
+COMMENT ON TABLE run_input IS 'What a run read: panel, stay lengths, capacities, rules, the state it started from';
 
 CREATE TABLE model_state (
     scope   text        NOT NULL,
