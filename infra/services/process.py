@@ -110,7 +110,8 @@ class ServiceProcess:
                     stderr=subprocess.STDOUT,
                     # A session of its own: Ctrl-C in the terminal reaches the owner, which stops in order.
                     start_new_session=True,
-                    cwd="/",
+                    # Another account may not be let into the folder this program was started from.
+                    cwd="/" if user else None,
                     user=user,
                     group=user,
                     extra_groups=[] if user else None,
@@ -180,6 +181,9 @@ class ServiceProcess:
         return True
 
     def _release(self) -> None:
+        if self._child is not None and not self.record.runs:
+            # Gone, but kept by the kernel until its parent has asked how it ended.
+            self._child.wait()
         if self._watcher is not None:
             if self._watcher.stdin is not None:
                 self._watcher.stdin.close()

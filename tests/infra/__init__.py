@@ -1,0 +1,1 @@
+"""Tests of what every part stands on, against the real services."""
