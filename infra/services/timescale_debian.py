@@ -156,7 +156,7 @@ def _mounts_below(folder: Path) -> list[str]:
     """Return the mount points in `folder`, the deepest first."""
     points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
     above = folder.resolve()
-    # The kernel writes a space as \\040 (proc(5)).
+    # The kernel writes a space as \040 (proc(5)).
     found = (Path(point.encode().decode("unicode_escape")) for point in points)
     inside = {str(point) for point in found if point != above and point.is_relative_to(above)}
     return sorted(inside, key=len, reverse=True)
