@@ -36,10 +36,8 @@ def _frame(
 def build_app() -> typer.Typer:
     """Return the command with everything that is installed, in the order of the entry points' names.
 
-    Raises
-    ------
-    MeteoError
-        When an installed part cannot be loaded, naming it.
+    A part that cannot be loaded is named on standard error and left out, so that a fault in one never keeps
+    a person from stopping the services or reading the settings.
     """
     app = typer.Typer(
         name="meteo", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -54,10 +52,16 @@ def _register(point: EntryPoint, app: typer.Typer) -> None:
     try:
         register = point.load()
     except (ImportError, AttributeError) as error:
-        raise MeteoError(
-            f"the commands of {point.name!r} ({point.value}) cannot be loaded: {error}"
-        ) from error
+        if _debugging():
+            raise
+        _show(MeteoError(f"the commands of {point.name!r} ({point.value}) cannot be loaded: {error}"))
+        return
     register(app)
+
+
+def _debugging() -> bool:
+    # Read here and not from the settings: those may be what is wrong.
+    return os.environ.get("METEO_DEBUG", "").lower() not in ("", "0", "false", "no")
 
 
 def _show(error: MeteoError) -> None:
@@ -69,7 +73,7 @@ def main() -> None:
     try:
         build_app()()
     except MeteoError as error:
-        if os.environ.get("METEO_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        if _debugging():
             raise
         _show(error)
         sys.exit(EXIT_ERROR)
