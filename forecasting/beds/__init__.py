@@ -1,0 +1,29 @@
+"""Beds: how long patients stay, and how many beds the admissions to come and the patients present will need.
+
+`stay_lengths` estimates the daily chance of leaving, with its uncertainty; `occupancy` turns draws of admissions
+into draws of occupied beds. Critical care is a flow of its own, with its own admissions and stay lengths.
+"""
+
+from forecasting.beds.occupancy import Occupancy, Present, occupy
+from forecasting.beds.stay_lengths import (
+    DEFAULT_STAYS,
+    StayCounts,
+    StayTable,
+    discrete_hazards,
+    draw_hazards,
+    fit_stretch,
+    stay_table,
+)
+
+__all__ = [
+    "DEFAULT_STAYS",
+    "Occupancy",
+    "Present",
+    "StayCounts",
+    "StayTable",
+    "discrete_hazards",
+    "draw_hazards",
+    "fit_stretch",
+    "occupy",
+    "stay_table",
+]

@@ -1,0 +1,129 @@
+"""Beds: mass is balanced, the figures match a patient-by-patient simulation, thin data leans on the table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting.beds import (
+    Present,
+    StayCounts,
+    StayTable,
+    discrete_hazards,
+    draw_hazards,
+    fit_stretch,
+    occupy,
+)
+from forecasting.beds.stay_lengths import STRETCHES, survival
+
+TABLE = StayTable(6.0, 0.9)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    number=st.integers(0, 300),
+    level=st.floats(0, 60),
+    elapsed_known=st.booleans(),
+)
+def test_no_patient_appears_or_vanishes(seed: int, number: int, level: float, elapsed_known: bool) -> None:
+    rng = np.random.default_rng(seed)
+    hazards = draw_hazards(discrete_hazards(TABLE), None, 20, rng)
+    by_elapsed = np.bincount(rng.integers(0, 40, number), minlength=40)
+    present = Present.known(by_elapsed) if elapsed_known else Present.unknown(number)
+    beds = occupy(rng.gamma(2.0, level / 2 + 1e-9, (15, 20)), present, hazards, rng)
+    before = np.vstack([np.full((1, 20), number), beds.occupied[:-1]])
+    assert np.array_equal(beds.occupied, before + beds.admitted - beds.discharged)
+    assert beds.occupied.min() >= 0
+    assert beds.discharged.min() >= 0
+
+
+def test_matches_a_simulation_patient_by_patient() -> None:
+    rng = np.random.default_rng(7)
+    hazards = discrete_hazards(TABLE)
+    admissions = np.array([12.0, 9, 15, 20, 4, 8, 11, 10])
+    elapsed = np.repeat([0, 3, 8, 20], [5, 10, 6, 2])
+    draws = 6000
+    beds = occupy(
+        np.repeat(admissions[:, None], draws, axis=1),
+        Present.known(np.bincount(elapsed)),
+        np.repeat(hazards[None, :], draws, axis=0),
+        rng,
+    )
+    counted = np.zeros((4000, 8))
+    for trial in range(4000):
+        counted[trial] = _walk(admissions, elapsed, hazards, rng)
+    assert beds.occupied.mean(axis=1) == pytest.approx(counted.mean(axis=0), abs=0.35)
+    assert beds.occupied.std(axis=1) == pytest.approx(counted.std(axis=0), rel=0.06)
+    # Joint over the horizon, not only day by day.
+    joint = np.corrcoef(beds.occupied[2], beds.occupied[6])[0, 1]
+    assert joint == pytest.approx(np.corrcoef(counted[:, 2], counted[:, 6])[0, 1], abs=0.06)
+
+
+def _walk(
+    admissions: np.ndarray, elapsed: np.ndarray, hazards: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Count the beds of patients followed one by one."""
+    beds = np.zeros(len(admissions))
+    stays = [(-1 - int(e), int(e) + 1) for e in elapsed]
+    stays += [(day, 0) for day, number in enumerate(admissions) for _ in range(int(number))]
+    for start, age in stays:
+        leaves = rng.random(len(admissions) + 60) < hazards[np.minimum(np.arange(age, age + 68), 89)]
+        until = start + age + (int(np.argmax(leaves)) if leaves.any() else 99)
+        beds[max(start, 0) : max(until, 0)] += 1
+    return beds
+
+
+def test_patients_of_unknown_age_leave_as_a_steady_unit_does() -> None:
+    rng = np.random.default_rng(3)
+    hazards = discrete_hazards(TABLE)
+    steady = 10.0 * survival(hazards).sum()
+    draws = 4000
+    beds = occupy(
+        np.full((15, draws), 10.0), Present.unknown(steady), np.repeat(hazards[None], draws, axis=0), rng
+    )
+    assert beds.occupied.mean(axis=1) == pytest.approx(np.full(15, steady), rel=0.03)
+
+
+def test_elective_admissions_take_beds() -> None:
+    hazards = np.zeros((3, 5))
+    beds = occupy(
+        np.zeros((2, 3)), Present.unknown(0), hazards, np.random.default_rng(1), elective=np.array([2.0, 3.0])
+    )
+    assert beds.occupied.tolist() == [[2, 2, 2], [5, 5, 5]]
+
+
+def test_ample_stays_speak_for_themselves_and_open_ones_are_not_taken_for_short() -> None:
+    rng = np.random.default_rng(11)
+    truth = discrete_hazards(StayTable(9.0, 0.8))
+    lengths = np.array([_length(truth, rng) for _ in range(4000)])
+    # Half of the stays are only seen for their first days.
+    seen = rng.integers(0, 20, 4000)
+    ended = lengths <= seen
+    counts = StayCounts.from_lengths(np.minimum(lengths, seen), ended)
+    posterior = draw_hazards(discrete_hazards(TABLE), counts, 300, rng)
+    assert survival(posterior).mean(axis=0)[:15] == pytest.approx(survival(truth)[:15], abs=0.03)
+    thin = StayCounts.from_lengths(np.array([1, 2]), np.array([True, True]))
+    cautious = survival(draw_hazards(discrete_hazards(TABLE), thin, 300, rng)).mean(axis=0)
+    assert cautious[:15] == pytest.approx(survival(discrete_hazards(TABLE))[:15], abs=0.08)
+
+
+def _length(hazards: np.ndarray, rng: np.random.Generator) -> int:
+    leaves = rng.random(len(hazards)) < hazards
+    return int(np.argmax(leaves)) if leaves.any() else len(hazards) - 1
+
+
+def test_a_table_is_stretched_to_agree_with_stock_and_flow() -> None:
+    rng = np.random.default_rng(5)
+    true_hazards = discrete_hazards(TABLE, 1.6)
+    admissions = rng.poisson(20 * np.exp(0.02 * np.arange(120))).astype(float)
+    stock = np.convolve(admissions, survival(true_hazards))[:120]
+    weights = fit_stretch(stock[-42:], admissions[-42:], TABLE)
+    assert float((weights * STRETCHES).sum()) == pytest.approx(1.6, rel=0.15)
+    assert weights.sum() == pytest.approx(1.0)
+
+
+def test_hazards_of_another_number_of_draws_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 draws of admissions but 3 of hazards"):
+        occupy(np.zeros((4, 2)), Present.unknown(0), np.zeros((3, 5)), np.random.default_rng(1))
