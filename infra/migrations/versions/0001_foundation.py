@@ -348,6 +348,8 @@ def downgrade() -> None:
     op.execute(
         "DROP TABLE score, run_day, run_territory, run_series, run_part, run_plan, model_state, run_input,"
         " run_content, run, bookmark, clock, outbox,"
-        " reference_table, agreement, retained_count, dead_letter, tombstone, snapshot, observation"
+        " reference_table, agreement, retained_count, dead_letter, tombstone, snapshot"
     )
+    # TimescaleDB drops a hypertable only by itself.
+    op.execute("DROP TABLE observation")
     op.execute("DROP FUNCTION notify_outbox(), refuse_change(), only_prune_draws()")
