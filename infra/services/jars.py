@@ -82,7 +82,9 @@ def locked_jars(lock_file: Path = LOCK_FILE) -> tuple[LockedJar, ...]:
     return tuple(LockedJar(e["groupId"], e["artifactId"], e["version"], e["sha256"]) for e in entries)
 
 
-def kafka_jars(folder: Path | None = None, say: Say | None = None) -> tuple[Path, ...]:
+def kafka_jars(
+    folder: Path | None = None, say: Say | None = None, lock_file: Path = LOCK_FILE
+) -> tuple[Path, ...]:
     """Return the jars of the broker, every one checked against the lock, fetching those not yet here.
 
     Parameters
@@ -91,6 +93,8 @@ def kafka_jars(folder: Path | None = None, say: Say | None = None) -> tuple[Path
         Repository folder; `cache_folder() / "jars"` when not given.
     say
         Told what takes time.
+    lock_file
+        The lock.
 
     Raises
     ------
@@ -98,7 +102,7 @@ def kafka_jars(folder: Path | None = None, say: Say | None = None) -> tuple[Path
         When a file cannot be fetched, or has not the hash of the lock.
     """
     folder = folder or cache_folder() / "jars"
-    wanted = locked_jars()
+    wanted = locked_jars(lock_file)
     if not all(jar.is_sound(folder) for jar in wanted):
         with _alone(folder):
             missing = [jar for jar in wanted if not jar.is_sound(folder)]
