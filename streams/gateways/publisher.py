@@ -67,6 +67,7 @@ class Publisher:
                 compression_type="gzip",
                 allow_auto_create_topics=False,
                 reconnect_backoff_max_ms=1000,
+                request_timeout_ms=int(min(delivery_timeout / 2, 30) * 1000),
                 delivery_timeout_ms=int(delivery_timeout * 1000),
             )
         except KafkaError as error:

@@ -1,0 +1,17 @@
+"""The commands of the stream: `meteo worker`, `topics`, `panel`, `partner`, `dead-letters`, and what feeds them."""
+
+from __future__ import annotations
+
+import typer
+
+from streams.panel_commands import panel
+from streams.partner_commands import partners
+from streams.worker_commands import topics, worker
+
+
+def register(app: typer.Typer) -> None:
+    """Add the stream's commands to the command line."""
+    app.command("worker")(worker)
+    app.command("topics")(topics)
+    app.command("panel")(panel)
+    app.add_typer(partners, name="partner")

@@ -1,0 +1,87 @@
+"""`meteo panel`: what was known of a territory at a moment."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infra.clock import parse_as_of
+from infra.database import connect
+from infra.errors import MeteoError
+from infra.services.embedded import database_url
+from infra.settings import settings
+from infra.world_clock import StoredClock
+from streams.store.counts import read_counts
+from streams.vocabulary.places import place
+from streams.vocabulary.signals import SIGNALS
+from streams.vocabulary.syndromes import SYNDROMES
+
+
+class Form(StrEnum):
+    """How a table is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def panel(
+    territory: Annotated[str, typer.Option(help="Territory: 44, R52, FR.")] = "",
+    as_of: Annotated[str, typer.Option(help="Moment of knowledge; a bare date is the end of that day.")] = "",
+    days: Annotated[int, typer.Option(min=1, help="Days shown, up to the as-of.")] = 14,
+    syndrome: Annotated[str, typer.Option(help="One syndrome; every one when not given.")] = "",
+    form: Annotated[Form, typer.Option("--format", help="Form of the output.")] = Form.TABLE,
+) -> None:
+    """Print what was known of a territory at a moment."""
+    chosen = settings()
+    where = place(territory or chosen.territory)
+    address, world = database_url(chosen), chosen.this_world
+    clock = StoredClock(address, world)
+    try:
+        moment = parse_as_of(as_of, chosen.timezone) if as_of else clock.now()
+    except ValueError as error:
+        raise MeteoError(f"--as-of: {error}") from None
+    finally:
+        clock.close()
+    last = moment.date()
+    with connect(address, world) as connection:
+        counts = read_counts(
+            connection,
+            signals=[s.key for s in SIGNALS],
+            syndromes=[syndrome] if syndrome else [s.key for s in SYNDROMES],
+            places=[where.code],
+            start=last - timedelta(days=days),
+            end=last + timedelta(days=1),
+            as_of=moment,
+        )
+    _write(counts, f"{where.name}, as known at {moment:%Y-%m-%d %H:%M} UTC", form)
+
+
+def _write(counts: pd.DataFrame, title: str, form: Form) -> None:
+    if form is Form.CSV:
+        counts.to_csv(sys.stdout, index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
+        return
+    if form is Form.JSON:
+        typer.echo(counts.to_json(orient="records", date_format="iso"))
+        return
+    if counts.empty:
+        typer.echo(f"{title}: nothing was known of these days")
+        return
+    wide = counts.assign(series=counts["signal"] + "\n" + counts["syndrome"]).pivot_table(
+        index="reference_date", columns="series", values="value", aggfunc="first"
+    )
+    table = Table(title=title)
+    table.add_column("date")
+    for name in wide.columns:
+        table.add_column(str(name), justify="right")
+    for day, row in zip(wide.index, wide.to_numpy(), strict=True):
+        written = ["" if pd.isna(value) else f"{value:g}" for value in row]
+        table.add_row(date.fromisoformat(str(day)[:10]).isoformat(), *written)
+    Console().print(table)
