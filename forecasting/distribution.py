@@ -1,9 +1,9 @@
 """The currency of the engine: a forecast is a distribution, held as draws that are joint over the horizon.
 
-Quantiles, means and probabilities are read from the draws and nothing downstream recomputes uncertainty its own
-way. Beds depend on the path of admissions, so a draw is a whole path: ``draws[i, :, d]`` is one possible future of
-territory ``i``. The same draw number means the same future in every territory of one distribution, which is what
-makes a sum over territories meaningful.
+Quantiles, means and probabilities are read from the draws and nothing downstream recomputes uncertainty its
+own way. Beds depend on the path of admissions, so a draw is a whole path: ``draws[i, :, d]`` is one
+possible future of territory ``i``. The same draw number means the same future in every territory of one
+distribution, which is what makes a sum over territories meaningful.
 
 >>> import numpy as np
 >>> paths = np.arange(12.0).reshape(1, 2, 6)

@@ -1,8 +1,9 @@
 """Forecasts in the hubverse model-output format (https://docs.hubverse.io, "model output").
 
-One row a value: ``reference_date, target, horizon, location, target_end_date, output_type, output_type_id, value``.
-This writer is the only place where the engine's ``origin`` becomes that standard's ``reference_date``. Weeks are named
-by the day they start inside the engine; the standard names the day a period ends, six days later.
+One row a value: ``reference_date, target, horizon, location, target_end_date, output_type, output_type_id,
+value``. This writer is the only place where the engine's ``origin`` becomes that standard's
+``reference_date``. Weeks are named by the day they start inside the engine; the standard names the day a
+period ends, six days later.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The panel: every signal of every territory on one regular grid of days or weeks, as it was known at a moment.
 
-Forecasting reads nothing else. Two kinds of silence are kept apart: ``exists`` is False where a territory has
-no such service (no SOS Médecins association, say), while a NaN where the service exists is a value not known,
-most often because it has not been reported yet.
+Forecasting reads nothing else. Two kinds of silence are kept apart: ``exists`` is False where a territory
+has no such service (no SOS Médecins association, say), while a NaN where the service exists is a value not
+known, most often because it has not been reported yet.
 
 The tidy frame it is made from has the columns ``territory, date, signal, value`` and optionally
-``reported_at`` (the moment a value became knowable): of several versions of one cell, the panel holds the last
-one reported at or before ``as_of``, and never looks at the others.
+``reported_at`` (the moment a value became knowable): of several versions of one cell, the panel holds the
+last one reported at or before ``as_of``, and never looks at the others.
 
 >>> import pandas as pd
 >>> frame = pd.DataFrame({"territory": "44", "date": pd.date_range("2020-09-01", periods=3),
@@ -119,7 +119,8 @@ class Panel:
         frame : DataFrame
             Columns ``territory, date, signal, value`` and optionally ``reported_at`` and ``population``.
         as_of : date-like, optional
-            A day, or a moment; the last date of the frame when left out. Rows about later days are not seen.
+            A day, or a moment; the last date of the frame when left out. Rows about later days are not
+            seen.
         freq : {"D", "W"}, optional
             Guessed from the spacing of dates when left out.
         population : mapping of territory to inhabitants, optional
@@ -235,6 +236,7 @@ def _refuse(rows: pd.DataFrame, column: str, wrong: pd.Series, why: str) -> None
     if wrong.any():
         index = wrong.idxmax()
         shown = rows[column].to_numpy()[int(np.argmax(wrong.to_numpy()))]
+        shown = shown.item() if isinstance(shown, np.generic) else shown
         raise FrameError(f"column {column!r}, row {index}: {shown!r} {why} ({int(wrong.sum())} such rows)")
 
 

@@ -1,0 +1,109 @@
+"""Adaptive conformal calibration: intervals learn from how often the past ones held.
+
+For each anchor and each central interval of nominal coverage ``1 - alpha``, the level actually asked of the
+ensemble follows the share of territories missed (Gibbs & Candès 2021, arXiv:2106.00170)::
+
+    alpha_asked[t+1] = alpha_asked[t] + gamma (alpha - missed[t])
+
+with a pull back to the nominal level, so that a long quiet period does not leave intervals too narrow for
+the next wave. Quantiles are then read at the asked levels and sorted, so they stay monotone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from forecasting.models.base import LEVELS, at_probability, probability_of
+from forecasting.transforms import Floats
+
+GAMMA = 0.08
+PULL = 0.05
+LARGEST_STEP = 0.6
+N_SIDES = len(LEVELS) // 2
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """Adaptive levels.
+
+    Attributes
+    ----------
+    shift : ndarray, shape (anchor, side)
+        Added to the normal score of half-widths: ``side`` runs over the 11 central intervals, widest first.
+    pit : ndarray, shape (origin, territory, anchor)
+        Probability integral transforms of the rehearsals after calibration, NaN where the truth is to come.
+    """
+
+    shift: Floats
+    pit: Floats
+
+    def as_state(self) -> Mapping[str, list[list[float]]]:
+        """Plain numbers for the record of a run."""
+        return {"shift": [[round(float(v), 6) for v in row] for row in self.shift]}
+
+
+def calibrate(rehearsed: Floats, truths: Floats, lead_origins: tuple[int, ...]) -> Conformal:
+    """Walk through the rehearsals in order, learning from each once its truth was known.
+
+    Parameters
+    ----------
+    rehearsed : ndarray, shape (origin, territory, anchor, level)
+    truths : ndarray, shape (origin, territory, anchor)
+    lead_origins : tuple of int
+        Rehearsal origins (weeks) until the truth of each anchor is known.
+    """
+    n_origins, _, n_anchors, _ = rehearsed.shape
+    shift = np.zeros((n_origins + 1, n_anchors, N_SIDES))
+    pit = np.full(truths.shape, np.nan)
+    for o in range(n_origins + 1):
+        if o > 0:
+            shift[o] = shift[o - 1]
+        for a in range(n_anchors):
+            known = o - lead_origins[a]
+            if known >= 0:
+                missed = _missed(apply_shift(rehearsed[known, :, a], shift[known, a]), truths[known, :, a])
+                shift[o, a] = _step(shift[o, a], missed)
+        if o < n_origins:
+            pit[o] = _pit(rehearsed[o], truths[o], shift[o])
+    return Conformal(shift[-1], pit)
+
+
+def apply_shift(quantiles: Floats, shift: Floats) -> Floats:
+    """Read quantiles (..., level) at the asked levels, keeping them monotone."""
+    half_width = np.maximum(np.abs(ndtri(LEVELS[:N_SIDES])) + shift, 0.02)
+    half_width = np.maximum.accumulate(half_width[::-1])[::-1]
+    asked = np.concatenate([ndtr(-half_width), [0.5], ndtr(half_width[::-1])])
+    return np.sort(at_probability(quantiles, np.broadcast_to(asked, quantiles.shape)), axis=-1)
+
+
+def _missed(quantiles: Floats, truth: Floats) -> Floats:
+    """Share of territories outside each central interval, widest first; NaN when no truth is known."""
+    known = np.isfinite(truth) & np.isfinite(quantiles).all(axis=-1)
+    if not known.any():
+        return np.full(N_SIDES, np.nan)
+    q, y = quantiles[known], truth[known][:, None]
+    outside = (y < q[:, :N_SIDES]) | (y > q[:, : -N_SIDES - 1 : -1])
+    return np.asarray(outside.mean(axis=0))
+
+
+def _step(shift: Floats, missed: Floats) -> Floats:
+    """Move half-widths by the surprise, on the normal-score scale so that tails move as well as the middle."""
+    if np.isnan(missed).any():
+        return shift
+    nominal = 2.0 * LEVELS[:N_SIDES]
+    target = ndtri(1.0 - nominal / 2.0)
+    seen = ndtri(1.0 - np.clip(missed, 0.002, 0.98) / 2.0)
+    # Missing more than promised means the score reached was lower than asked: widen.
+    surprise = np.clip(target - seen, -LARGEST_STEP, LARGEST_STEP)
+    return np.asarray((1.0 - PULL) * shift + GAMMA * surprise)
+
+
+def _pit(quantiles: Floats, truth: Floats, shift: Floats) -> Floats:
+    out = np.full(truth.shape, np.nan)
+    for a in range(truth.shape[1]):
+        out[:, a] = probability_of(apply_shift(quantiles[:, a], shift[a]), truth[:, a])
+    return out

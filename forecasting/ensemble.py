@@ -1,0 +1,188 @@
+"""The ensemble: a weighted median of the models' quantiles, weights by recent score shrunk to equal.
+
+Each model has rehearsed the past weeks; its score is the mean weighted interval score of those rehearsals
+on the fourth-root scale, newer ones weighing more. With ``s`` the scores and ``m`` models::
+
+    w ~ (1 - shrink) (s / min s)^(-power) + shrink / m     among models within `TOLERANCE` of the best
+
+The quantiles are combined level by level by the weighted median, which one wild model cannot move; a mean
+of quantiles has no such protection. A model that fails, answers with something not finite, or goes further
+from the others than any past error allows is left out and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from forecasting.models.base import LEVELS, CannotForecast, Fitted, Model, State
+from forecasting.problem import Problem
+from forecasting.transforms import Floats
+
+POWER = 12.0
+SHRINK = 0.1
+TOLERANCE = 1.35
+HALF_LIFE_WEEKS = 8.0
+WILD = 6.0
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A model that is not in the ensemble, and why, as a message key and parameters."""
+
+    model: str
+    key: str
+    params: Mapping[str, float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Combined:
+    """Several models in one.
+
+    Attributes
+    ----------
+    quantiles : ndarray, shape (territory, anchor, level)
+    rehearsed : ndarray, shape (origin, territory, anchor, level)
+    weights : mapping of model to weight
+        Sums to one over the models that answered; zero is a weight.
+    scores : mapping of model to score
+        Recent weighted interval score on the root scale, NaN without a record.
+    left_out : tuple of LeftOut
+    """
+
+    quantiles: Floats
+    rehearsed: Floats
+    weights: Mapping[str, float]
+    scores: Mapping[str, float]
+    left_out: tuple[LeftOut, ...]
+
+
+def fit_all(
+    models: Sequence[Model], problem: Problem, states: Mapping[str, State]
+) -> tuple[list[Fitted], tuple[LeftOut, ...]]:
+    """Fit every model; one that cannot answer is named instead of stopping the others."""
+    answers, left_out = [], []
+    for model in models:
+        try:
+            answer = model.fit(problem, states.get(model.name, {}))
+        except CannotForecast as refusal:
+            left_out.append(LeftOut(model.name, refusal.key, refusal.params))
+        except (ValueError, ArithmeticError, RuntimeError, IndexError, np.linalg.LinAlgError) as failure:
+            left_out.append(
+                LeftOut(model.name, "model.failed", {"error": f"{type(failure).__name__}: {failure}"})
+            )
+        else:
+            if np.isfinite(answer.quantiles).all():
+                answers.append(answer)
+            else:
+                left_out.append(LeftOut(model.name, "model.not_finite"))
+    return answers, tuple(left_out)
+
+
+def combine(problem: Problem, answers: Sequence[Fitted]) -> Combined:
+    """Weigh the models by their rehearsals and take the weighted median of their quantiles."""
+    sane, wild = _without_wild(answers)
+    truths = rehearsal_truths(problem)
+    scores = {a.model: _recent(rehearsal_scores(a.rehearsed, truths)) for a in sane}
+    weights = _weights(scores)
+    used = [a for a in sane if weights[a.model] > 0]
+    share = np.array([weights[a.model] for a in used])
+    now = weighted_median(np.stack([a.quantiles for a in used]), share)
+    rehearsed = np.stack([a.rehearsed for a in used])
+    return Combined(
+        quantiles=now,
+        rehearsed=_rehearse(rehearsed, truths, [a.model for a in used]),
+        weights={a.model: weights.get(a.model, 0.0) for a in answers},
+        scores={a.model: scores.get(a.model, float("nan")) for a in answers},
+        left_out=wild,
+    )
+
+
+def rehearsal_truths(problem: Problem) -> Floats:
+    """Levels that came true after each rehearsal origin, shape (origin, territory, anchor), NaN if still to come."""
+    out = np.full((len(problem.rehearsals), problem.z.shape[1], len(problem.anchors)), np.nan)
+    for a, steps in enumerate(problem.anchors):
+        later = problem.rehearsals + steps
+        known = later < len(problem.z)
+        out[known, :, a] = problem.z[later[known]]
+    return out
+
+
+def rehearsal_scores(rehearsed: Floats, truths: Floats) -> Floats:
+    """Mean weighted interval score of each rehearsal origin and anchor on the root scale, shape (origin, anchor)."""
+    below = truths[..., None] - rehearsed
+    pinball = np.maximum(LEVELS * below, (LEVELS - 1.0) * below)
+    score = 2.0 * pinball.mean(axis=-1)
+    known = np.isfinite(score)
+    count = known.sum(axis=1)
+    total = np.where(known, score, 0.0).sum(axis=1)
+    return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
+
+
+def weighted_median(values: Floats, weights: Floats) -> Floats:
+    """Weighted median over the first axis, interpolated between the middle values so that weights move it smoothly."""
+    order = np.argsort(values, axis=0, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=0)
+    share = weights[order] / weights.sum()
+    position = np.cumsum(share, axis=0) - 0.5 * share
+    upper = np.clip((position < 0.5).sum(axis=0), 0, len(values) - 1)
+    lower = np.maximum(upper - 1, 0)
+    pick = [np.take_along_axis(a, i[None], axis=0)[0] for a in (ordered, position) for i in (lower, upper)]
+    low, high, at_low, at_high = pick
+    span = np.where(at_high > at_low, at_high - at_low, 1.0)
+    return np.asarray(low + np.clip((0.5 - at_low) / span, 0.0, 1.0) * (high - low))
+
+
+def _rehearse(rehearsed: Floats, truths: Floats, names: Sequence[str]) -> Floats:
+    """Rehearse the ensemble itself: at each origin weights know only the scores that had come true by then."""
+    by_model = [rehearsal_scores(r, truths) for r in rehearsed]
+    out = np.empty(rehearsed.shape[1:])
+    for o in range(rehearsed.shape[1]):
+        past = {n: _recent(s[: max(0, o - 1)]) for n, s in zip(names, by_model, strict=True)}
+        answered = np.array([np.isfinite(r[o]).all() for r in rehearsed])
+        weights = _weights({n: s for (n, s), there in zip(past.items(), answered, strict=True) if there})
+        share = np.array([weights.get(n, 0.0) for n in names])
+        used = share > 0
+        out[o] = weighted_median(rehearsed[used, o], share[used]) if used.any() else np.nan
+    return out
+
+
+def _recent(scores: Floats) -> float:
+    """Mean over anchors (each relative to nothing) and origins, newer origins weighing more."""
+    age = np.arange(len(scores))[::-1]
+    weight = np.where(np.isfinite(scores), (0.5 ** (age / HALF_LIFE_WEEKS))[:, None], 0.0)
+    if weight.sum() == 0:
+        return float("nan")
+    return float((weight * np.nan_to_num(scores)).sum() / weight.sum())
+
+
+def _weights(scores: Mapping[str, float]) -> dict[str, float]:
+    """Turn scores into weights; without any record all weigh the same."""
+    known = {n: s for n, s in scores.items() if np.isfinite(s)}
+    if not known:
+        return {n: 1.0 / len(scores) for n in scores}
+    best = max(min(known.values()), 1e-9)
+    good = {n: s for n, s in known.items() if s <= TOLERANCE * best}
+    raw = {n: (s / best) ** -POWER for n, s in good.items()}
+    total = sum(raw.values())
+    return {n: (1 - SHRINK) * raw[n] / total + SHRINK / len(good) if n in good else 0.0 for n in scores}
+
+
+def _without_wild(answers: Sequence[Fitted]) -> tuple[list[Fitted], tuple[LeftOut, ...]]:
+    """Leave out models whose median is further from the others' than `WILD` times the others' half-width."""
+    if len(answers) < 3:
+        return list(answers), ()
+    medians = np.stack([a.quantiles[..., len(LEVELS) // 2] for a in answers])
+    widths = np.stack([a.quantiles[..., -3] - a.quantiles[..., 2] for a in answers])
+    middle, width = np.median(medians, axis=0), np.maximum(np.median(widths, axis=0), 1e-6)
+    far = np.mean(np.abs(medians - middle) / width, axis=(1, 2))
+    broad = np.mean(widths / width, axis=(1, 2))
+    wild = (far > WILD) | (broad > WILD)
+    out = tuple(
+        LeftOut(a.model, "model.wild", {"distance": round(float(d), 2)})
+        for a, d, w in zip(answers, far, wild, strict=True)
+        if w
+    )
+    return [a for a, w in zip(answers, wild, strict=True) if not w], out

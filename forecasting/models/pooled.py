@@ -1,0 +1,160 @@
+"""Pooled growth: one ridge regression over all territories on differences of the fourth-root level.
+
+For each anchor ``h`` the change of level is linear in the columns of `forecasting.features`::
+
+    z[i, t+h] - z[i, t] = x[i, t]' beta + u[t] + e[i, t]
+
+The shock ``u`` is common to every territory: a lockdown, a holiday, a new variant. A plain regression takes
+each territory-day for evidence and learns the few common shocks by heart. So rows are *quasi-demeaned*
+before the fit, the random-effects estimator (Balestra & Nerlove 1966, doi:10.2307/1909771): ``theta`` of
+the mean over territories is taken off both sides, and the coefficients are learned mostly from territories
+differing from one another at the same time, of which there are many, and little from the common path, of
+which there is one. There is no intercept, so what shrinkage shrinks towards is persistence.
+
+Several looks at the data, memories and strengths of ``theta`` are fitted and their forecasts averaged: no
+single lag set or window wins every season.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.features import Look, table
+from forecasting.models.base import Fitted, State
+from forecasting.problem import Problem
+from forecasting.spread import intervals
+from forecasting.transforms import Floats
+
+
+@dataclass(frozen=True)
+class Member:
+    """One way of fitting the pooled regression.
+
+    Attributes
+    ----------
+    look : Look
+        Columns.
+    theta : float
+        Share of the mean over territories taken off before the fit, 0 to 1.
+    memory_weeks : float or None
+        Half-life of past rows; None remembers all alike.
+    season_weeks : int or None
+        Only rows of the same part of the year, so many weeks to each side; None for the whole year.
+    penalty : float
+        Ridge penalty relative to the diagonal of the cross-product.
+    """
+
+    look: Look
+    theta: float = 0.9
+    memory_weeks: float | None = None
+    season_weeks: int | None = None
+    penalty: float = 0.1
+
+
+@dataclass(frozen=True)
+class PooledGrowth:
+    """The average of several pooled ridge regressions.
+
+    Attributes
+    ----------
+    name : str
+    members : tuple of Member
+    cadence : int
+        Days between fits: every run, as the fit takes a fraction of a second.
+    """
+
+    name: str
+    members: tuple[Member, ...]
+    cadence: int = 1
+
+    def fit(self, problem: Problem, state: State) -> Fitted:
+        """Fit every member at every rehearsal origin and now, and wrap their mean in intervals."""
+        points = self.points(problem)
+        origins = [*problem.rehearsals, len(problem.z) - 1]
+        quantiles = intervals(problem, points, origins)
+        return Fitted(self.name, problem.anchors, quantiles[-1], quantiles[:-1], refitted=points.shape[1])
+
+    def points(self, problem: Problem) -> Floats:
+        """Forecast changes from every time to every anchor, shape (time, territory, anchor)."""
+        return np.asarray(np.mean([member_points(problem, m) for m in self.members], axis=0))
+
+
+def member_points(problem: Problem, member: Member) -> Floats:
+    """Out-of-sample changes forecast by one member: each week's coefficients know only what came before."""
+    columns, _, _ = table(problem, member.look)
+    known = known_share(problem, member.look)
+    refits = refit_times(problem)
+    out = np.zeros((*problem.z.shape, len(problem.anchors)))
+    for a, steps in enumerate(problem.anchors):
+        beta = coefficients(problem, columns, known, member, steps, refits)
+        for r, start in enumerate(refits):
+            end = refits[r + 1] if r + 1 < len(refits) else len(problem.z)
+            out[start:end, :, a] = columns[start:end] @ beta[r]
+    return out
+
+
+def refit_times(problem: Problem) -> list[int]:
+    """List the times at which coefficients are fitted anew: weekly, counted back from the newest."""
+    last = len(problem.z) - 1
+    return list(range(last, 2 * problem.weekly_step, -problem.weekly_step))[::-1]
+
+
+def known_share(problem: Problem, look: Look) -> Floats:
+    """Share of the signals that were there at each time, so that rows before a signal began weigh little."""
+    sources = [problem.z] + [
+        s for n, s in problem.signals.items() if (look.shares if "/" in n else look.signals)
+    ]
+    return np.asarray(np.mean([np.isfinite(s).any(axis=1) for s in sources], axis=0))
+
+
+def coefficients(
+    problem: Problem, columns: Floats, known: Floats, member: Member, steps: int, refits: Sequence[int]
+) -> Floats:
+    """Ridge coefficients at each refit time, shape (refit, column)."""
+    cross, against = cross_products(problem, columns, member.theta, steps)
+    weights = np.stack([time_weights(problem, member, known, steps, t) for t in refits])
+    n_columns = columns.shape[-1]
+    left = (weights @ cross.reshape(len(cross), -1)).reshape(-1, n_columns, n_columns)
+    right = weights @ against
+    diagonal = np.einsum("rpp->rp", left)
+    ridge = member.penalty * diagonal + 1e-3 * diagonal.mean(axis=1, keepdims=True) + 1e-9
+    left = left + ridge[:, :, None] * np.eye(n_columns)
+    return np.asarray(np.linalg.solve(left, right[..., None])[..., 0])
+
+
+def cross_products(problem: Problem, columns: Floats, theta: float, steps: int) -> tuple[Floats, Floats]:
+    """Weighted cross-products of quasi-demeaned rows at each time: (time, column, column), (time, column)."""
+    z = problem.z
+    change = np.full(z.shape, np.nan)
+    if steps < len(z):
+        change[:-steps] = z[steps:] - z[:-steps]
+    w = np.where(np.isfinite(change), row_weights(problem), 0.0)
+    y = np.where(w > 0, change, 0.0)
+    total = np.maximum(w.sum(axis=1), 1e-12)
+    x = columns - theta * (np.einsum("tip,ti->tp", columns, w) / total[:, None])[:, None, :]
+    y = y - theta * ((y * w).sum(axis=1) / total)[:, None]
+    xw = x * w[..., None]
+    return np.matmul(np.swapaxes(xw, 1, 2), x), np.einsum("tip,ti->tp", xw, y)
+
+
+def row_weights(problem: Problem) -> Floats:
+    """Weight of each territory and time: more where counts are larger, as they are less noisy there."""
+    size = problem.scale.size
+    return np.asarray(np.nan_to_num(problem.z) ** 2 * np.sqrt(size / size.mean()))
+
+
+def time_weights(problem: Problem, member: Member, known: Floats, steps: int, origin: int) -> Floats:
+    """Weight of each past time for a fit at ``origin``; zero where the outcome was not known yet."""
+    time = np.arange(len(problem.z))
+    age_weeks = (origin - steps - time) / problem.weekly_step
+    weight = np.where(age_weeks >= 0, known**4, 0.0)
+    if member.memory_weeks is not None:
+        weight = weight * 0.5 ** (np.maximum(age_weeks, 0.0) / member.memory_weeks)
+    if member.season_weeks is not None:
+        weeks = (problem.dates - problem.dates[origin]).astype(int) / 7.0
+        apart = np.abs((weeks + 26.0893) % 52.1786 - 26.0893)
+        weight = weight * (apart <= member.season_weeks)
+    return np.asarray(weight)

@@ -1,0 +1,134 @@
+"""SARIMAX: each territory's own weekly steps, an ARIMA(1,1,1) with the leading signals as regressors (statsmodels).
+
+On the fourth-root level, in steps of one anchor (a week for daily flows)::
+
+    dz[t] = b' dx[t-1] + w[t],     w[t] = f w[t-1] + e[t] + g e[t-1]
+
+Parameters are estimated by statsmodels (Durbin & Koopman 2012, the state-space likelihood) for a few
+territories a run, the longest-unfitted first, kept in the state, and shrunk halfway to the median over
+territories, which also serves those never fitted. Between fits only the recursion runs, for all territories
+at once. Regressors not known yet are damped forward by their own autocorrelation.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.models.base import CannotForecast, Fitted, State
+from forecasting.models.leading import filled_level, leading_signals
+from forecasting.models.rotation import due, pooled_parameters, remember
+from forecasting.problem import Problem
+from forecasting.spread import intervals
+from forecasting.transforms import Floats
+
+SHORTEST = 12
+LONGEST = 104
+
+
+@dataclass(frozen=True)
+class Sarimax:
+    """ARIMA(1,1,1) with regressors, parameters by statsmodels.
+
+    Attributes
+    ----------
+    name : str
+    cadence : int
+        Days after which a territory's parameters are due again.
+    most : int
+        Territories estimated in one run.
+    """
+
+    name: str = "sarimax"
+    cadence: int = 7
+    most: int = 12
+
+    def fit(self, problem: Problem, state: State) -> Fitted:
+        """Estimate the territories that are due, run the recursion for all, wrap it in intervals."""
+        step = problem.anchors[0] if problem.window > 1 else 1
+        times = np.arange((len(problem.z) - 1) % step, len(problem.z), step)
+        if len(times) < SHORTEST:
+            raise CannotForecast("history.short", steps=len(times), needed=SHORTEST)
+        z = filled_level(problem.z)[times]
+        known = np.isfinite(problem.z[times]).any(axis=1)
+        names = tuple(state.get("signals") or leading_signals(problem, min(3, len(times) // 12)))
+        names = tuple(n for n in names if n in problem.signals)
+        x = (
+            np.stack([filled_level(problem.signals[n])[times] for n in names], -1)
+            if names
+            else z[:, :, None] * 0
+        )
+        start = int(np.argmax(known))
+        chosen = (
+            due(problem, state, self.cadence, self.most)
+            if names == tuple(state.get("signals", names))
+            else None
+        )
+        fresh = {i: _estimate(z[start:, i], x[start:, i], bool(names)) for i in chosen or ()}
+        kept = remember(problem, state, fresh)
+        parameters = pooled_parameters(problem, kept, 3 if not names else 2 + len(names))
+        points = np.full((*problem.z.shape, len(problem.anchors)), np.nan)
+        points[times] = _recursion(z, x, parameters, tuple(a // step for a in problem.anchors))
+        quantiles = intervals(problem, points, [*problem.rehearsals, len(problem.z) - 1])
+        return Fitted(
+            self.name,
+            problem.anchors,
+            quantiles[-1],
+            quantiles[:-1],
+            state={"signals": list(names), "parameters": kept},
+            refitted=len(fresh),
+        )
+
+
+def _estimate(z: Floats, x: Floats, with_signals: bool) -> list[float]:
+    """Parameters (regression..., ar, ma) of one territory by maximum likelihood."""
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    exog = np.vstack([x[:1], x[:-1]])[-LONGEST:] if with_signals else None
+    model = SARIMAX(
+        z[-LONGEST:] * 10.0,
+        exog=None if exog is None else exog * 10.0,
+        order=(1, 1, 1),
+        enforce_stationarity=True,
+        enforce_invertibility=True,
+        simple_differencing=True,
+    )
+    with warnings.catch_warnings():
+        # A fit that has not converged in 40 steps is shrunk towards the median like any other.
+        warnings.simplefilter("ignore")
+        found = model.fit(disp=False, maxiter=40, method="lbfgs")
+    values = np.asarray(found.params, dtype=float)[:-1]
+    values = values if with_signals else np.concatenate([[0.0], values])
+    return [round(float(v), 6) for v in np.nan_to_num(np.clip(values, -3.0, 3.0))]
+
+
+def _recursion(z: Floats, x: Floats, parameters: Floats, leads: tuple[int, ...]) -> Floats:
+    """Forecast changes from every step to every lead, shape (step, territory, lead)."""
+    beta, ar, ma = parameters[:, :-2], parameters[:, -2], parameters[:, -1]
+    growth = np.diff(x, axis=0, prepend=x[:1])
+    persistence = _autocorrelation(growth)
+    dz = np.diff(z, axis=0, prepend=z[:1])
+    out = np.zeros((*z.shape, len(leads)))
+    w = np.zeros(z.shape[1])
+    e = np.zeros(z.shape[1])
+    for t in range(len(z)):
+        pushed = (beta * growth[t - 1]).sum(axis=-1) if t > 0 else 0.0
+        previous = w
+        w = dz[t] - pushed
+        e = w - ar * previous - ma * e
+        step, total, ahead = ar * w + ma * e, np.zeros(z.shape[1]), growth[t]
+        for lead in range(1, max(leads) + 1):
+            total = total + step + (beta * ahead).sum(axis=-1)
+            step, ahead = ar * step, ahead * persistence
+            if lead in leads:
+                out[t, :, leads.index(lead)] = total
+    return np.clip(out, -1.0, 1.0)
+
+
+def _autocorrelation(growth: Floats) -> Floats:
+    """Pooled lag-one autocorrelation of each regressor's growth, between 0 and 0.9."""
+    against = (growth[1:] * growth[:-1]).sum(axis=(0, 1))
+    power = (growth**2).sum(axis=(0, 1))
+    return np.asarray(np.clip(against / np.maximum(power, 1e-9), 0.0, 0.9))
