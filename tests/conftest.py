@@ -6,7 +6,7 @@
 | `embedded_database` | an empty database on a plain PostgreSQL, for one test |
 | `timescale_database` | an empty database on a real TimescaleDB, its extension made, for one test |
 | `each_database` | both of these in turn |
-| `new_database` | a function making such databases, for wider scopes |
+| `embedded_server`, `timescale_server` | their servers; `fresh_database` makes databases on them for wider scopes |
 | `chromium_path` | the browser's program |
 | `reference_data` | the folder of reference surveillance data |
 

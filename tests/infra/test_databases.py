@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -15,7 +17,7 @@ from infra.services.postgres import embedded_postgres
 from infra.services.timescale import GivenServer
 
 
-def _open_files_below(folder: Path) -> list[int]:
+def _processes_using(folder: Path) -> list[int]:
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
@@ -35,9 +37,23 @@ def test_the_embedded_server_keeps_what_was_committed_through_a_kill(tmp_path: P
         assert connection.execute("SELECT value FROM kept").fetchone() == (42,)
         assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
     server.stop()
-    assert _open_files_below(tmp_path) == []
+    assert _processes_using(tmp_path) == []
     with pytest.raises(MeteoError, match="no PostgreSQL runs"):
         server.url()
+
+
+def test_the_embedded_server_ends_with_its_owner_however_that_ended(tmp_path: Path) -> None:
+    owner = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from infra.services.postgres import embedded_postgres\n"
+        "embedded_postgres(Path(sys.argv[1])).start()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", owner, str(tmp_path)], check=False, timeout=60)
+    record = embedded_postgres(tmp_path).record
+    if record is not None:
+        psutil.wait_procs([psutil.Process(record.pid)], timeout=20)
+    assert _processes_using(tmp_path) == []
 
 
 def test_the_embedded_server_asks_for_its_password(embedded_server: PostgresCluster) -> None:
@@ -95,7 +111,7 @@ def test_the_debian_server_leaves_nothing_behind(tmp_path: Path) -> None:
     server = PostgresCluster(tmp_path, programs, with_password=False).start()
     assert ports.answers(int(server.url().rpartition(":")[2].split("/")[0]))
     server.stop()
-    assert _open_files_below(tmp_path) == []
+    assert _processes_using(tmp_path) == []
     assert timescale_debian._mounts_below(tmp_path) == []
     assert timescale_debian._mounts_below(programs.root) == []
 
