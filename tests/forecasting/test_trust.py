@@ -1,0 +1,200 @@
+"""Trust by simulation: few false flags in quiet seasons, breaks flagged within a week.
+
+The simulated forecaster is an ordinary one: level of the last week times damped growth, negative-binomial
+errors whose size it learns from its own past errors. Seeds here were never used to set the bounds of the
+monitors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from forecasting.messages import SENTENCES, render
+from forecasting.scoring import pit_of_draws
+from forecasting.trust import (
+    BETS,
+    Cause,
+    Floats,
+    TrustState,
+    advance,
+    assess,
+    initial_state,
+    standardised_residual,
+)
+
+WEEKDAYS = np.array([1.1, 1.05, 1.0, 1.0, 1.0, 0.8, 0.75])
+LEVELS = np.array([0.1, 0.5, 0.9])
+WARM_UP = 60
+Break = Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class Season:
+    """PIT and residuals by day and territory (the last one is the sum of the others), and the day of the break."""
+
+    pit: Floats
+    residual: Floats
+    week_residual: Floats
+    break_day: int
+
+
+def season(seed: int, quiet_days: int, regime: Break | None = None, people: int = 12) -> Season:
+    """Simulate counts with slow waves, then perhaps another regime, and forecast them as they come."""
+    rng = np.random.default_rng(seed)
+    break_day = WARM_UP + quiet_days
+    days = break_day + (8 if regime else 0)
+    growth = np.zeros((days, people))
+    for t in range(1, days):
+        growth[t] = 0.95 * growth[t - 1] + rng.normal(0, 0.012, people)
+    path = growth.cumsum(axis=0)
+    weekday = WEEKDAYS[np.arange(days) % 7][:, None]
+    rate = np.linspace(6, 90, people) * np.exp(1.2 * np.tanh((path - path.mean(axis=0)) / 1.2)) * weekday
+    for t in range(break_day, days):
+        rate[t] *= regime(t - break_day + 1) if regime else 1.0
+    counts = rng.poisson(rate * rng.gamma(20, 1 / 20, rate.shape)).astype(float)
+    counts = np.column_stack([counts, counts.sum(axis=1)])
+    pit, residual = _forecast(counts, weekday, 1, rng)
+    _, week = _forecast(counts, weekday, 7, rng)
+    return Season(pit, residual, week, break_day)
+
+
+def _forecast(counts: Floats, weekday: Floats, ahead: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    total = np.concatenate([np.zeros((1, counts.shape[1])), (counts / weekday).cumsum(axis=0)])
+    pit, residual = np.full(counts.shape, np.nan), np.full(counts.shape, np.nan)
+    errors: list[Floats] = []
+    for t in range(28 + ahead, counts.shape[0]):
+        origin = t - ahead + 1
+        now, before = (total[origin] - total[origin - 7]) / 7, (total[origin - 7] - total[origin - 14]) / 7
+        mean = now * np.clip((now + 0.5) / (before + 0.5), 0.6, 1.6) ** ((ahead + 3) / 14) * weekday[t]
+        known = errors[: max(len(errors) - ahead, 0)][-60:]
+        size = 1 / max(float(np.mean(known)), 0.01) if len(known) > 5 else 10.0
+        draws = rng.negative_binomial(size, size / (size + np.maximum(mean, 0.05)), (200, mean.size)).T
+        pit[t] = pit_of_draws(draws, counts[t], rng)
+        residual[t] = standardised_residual(np.quantile(draws, LEVELS, axis=1).T, LEVELS, counts[t])
+        errors.append(((counts[t] - mean) ** 2 - mean) / np.maximum(mean, 1) ** 2)
+    return pit, residual
+
+
+def watch(played: Season, start: int, end: int) -> tuple[np.ndarray, TrustState]:
+    """Give flags by day and territory from one day to another."""
+    codes = [f"p{i}" for i in range(played.pit.shape[1] - 1)] + ["all"]
+    state, flags = initial_state(codes), []
+    for t in range(start, end):
+        state = advance(state, played.pit[t], played.residual[t], played.week_residual[t])
+        flags.append(state.flagged)
+    return np.array(flags), state
+
+
+def test_at_most_one_false_flag_per_territory_in_180_quiet_days() -> None:
+    """Five seasons of thirteen territories; and seldom any at all."""
+    raised = []
+    for seed in range(1000, 1005):
+        flags, _ = watch(season(seed, 180), WARM_UP, WARM_UP + 180)
+        raised.append((flags[1:] & ~flags[:-1]).sum(axis=0))
+    assert np.max(raised) <= 1
+    assert np.mean(raised) < 0.35
+
+
+@pytest.mark.parametrize(
+    ("regime", "causes"),
+    [
+        (lambda day: 2 ** (day / 3), {"trust.forecast_too_low"}),
+        (lambda day: 0.05, {"trust.forecast_too_high"}),
+    ],
+    ids=["doubling every three days", "reports collapse"],
+)
+def test_a_regime_break_is_flagged_within_a_week(regime: Break, causes: set[str]) -> None:
+    """The sum of all in every season, nine territories in ten by themselves, all of them through the sum."""
+    alone = []
+    for seed in range(2000, 2004):
+        played = season(seed, 60, regime)
+        flags, state = watch(played, WARM_UP, played.break_day + 7)
+        assert flags[-7:, -1].any()
+        alone.append(flags[-7:, :-1].any(axis=0))
+        verdicts = assess(state, parents={code: "all" for code in state.territories[:-1]})
+        assert all(verdict.state != "ok" for verdict in verdicts.values())
+        assert {cause.key for cause in verdicts["all"].causes} <= causes
+        assert verdicts["all"].widen > 1.15
+    assert np.mean(alone) > 0.85
+
+
+def test_nonsense_breaks_trust_and_falls_back_within_days() -> None:
+    """A truth ten standard deviations off for four days."""
+    state = initial_state(["a", "b"])
+    for _ in range(4):
+        state = advance(state, np.array([0.998, 0.5]), np.array([10.0, 0.1]), np.array([10.0, 0.1]))
+    verdicts = assess(state)
+    assert verdicts["a"].state == "broken"
+    assert verdicts["a"].fallback
+    assert verdicts["a"].widen > 1.5
+    assert verdicts["b"].state == "ok"
+    assert (verdicts["b"].widen, verdicts["b"].fallback, verdicts["b"].causes) == (1.0, False, ())
+
+
+def test_trust_comes_back_when_forecasts_do() -> None:
+    """Flagged, then calm: cleared within three weeks."""
+    rng = np.random.default_rng(3)
+    state = initial_state(["a"])
+    for _ in range(6):
+        state = advance(state, np.array([0.995]), np.array([5.0]), np.array([5.0]))
+    assert state.flagged[0]
+    for _ in range(40):
+        z = rng.normal(size=1)
+        state = advance(state, rng.random(1), z, z)
+    assert not state.flagged[0]
+
+
+def test_a_day_without_truth_changes_nothing() -> None:
+    """NaN moves no monitor."""
+    state = advance(initial_state(["a", "b"]), np.array([0.9, 0.2]), np.array([1.0, -1.0]))
+    unknown = np.full(2, np.nan)
+    after = advance(state, unknown, unknown, unknown)
+    for name in ("evidence", "cusum", "flagged", "recent"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(state, name))
+
+
+def test_the_state_goes_through_json_and_to_other_territories() -> None:
+    """Same numbers after a round trip; a new territory starts fresh, one that left is dropped."""
+    played = season(7, 20, people=3)
+    _, state = watch(played, WARM_UP, WARM_UP + 20)
+    back = TrustState.from_dict(json.loads(json.dumps(state.to_dict())))
+    for name in ("evidence", "cusum", "flagged", "recent", "histogram", "spread"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(state, name))
+    moved = back.for_territories(["new", "p2"])
+    np.testing.assert_array_equal(moved.evidence[1], state.evidence[2])
+    assert (moved.evidence[0] == 1).all()
+    with pytest.raises(ValueError, match="cusum"):
+        TrustState.from_dict({"territories": []})
+
+
+def test_each_bet_is_fair() -> None:
+    """The mean of each density over a uniform PIT is one, or the bounds would mean nothing."""
+    from forecasting.trust import _bets
+
+    grid = (np.arange(20000) + 0.5) / 20000
+    np.testing.assert_allclose(_bets(grid).mean(axis=0), 1.0, atol=1e-3)
+    assert _bets(grid).shape == (20000, len(BETS))
+
+
+def test_doubtful_inputs_widen_and_broken_ones_fall_back() -> None:
+    """Without any error seen yet."""
+    stale = Cause("trust.signal_stale", "degraded", {"signal": "calls", "age": 5, "usual": 1})
+    gone = Cause("trust.signal_stale", "broken", {"signal": "admissions", "age": 20, "usual": 1})
+    verdicts = assess(initial_state(["a", "b"]), {"a": [stale], "b": [stale, gone]})
+    assert (verdicts["a"].state, verdicts["a"].fallback) == ("degraded", False)
+    assert verdicts["a"].widen == pytest.approx(1.15)
+    assert (verdicts["b"].state, verdicts["b"].fallback) == ("broken", True)
+    assert verdicts["b"].widen > verdicts["a"].widen
+
+
+def test_every_monitor_cause_has_a_sentence_in_both_languages() -> None:
+    """A cause nobody can read is no cause."""
+    for key in {name for name, _, _ in BETS} | {"trust.parent_flagged"}:
+        assert key in SENTENCES
+    sentence = render("trust.forecast_too_low", {"evidence": 800.0, "error_ratio": 2.5}, "fr")
+    assert "2,5 fois" in sentence
