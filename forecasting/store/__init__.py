@@ -20,12 +20,14 @@ from forecasting.store.reading import (
     states,
     targets,
 )
-from forecasting.store.writing import prune_draws, write_run
+from forecasting.store.reference import append_reference, previous_colours, reference_document
+from forecasting.store.writing import prune_draws, scope_key, write_run
 
 __all__ = [
     "ChainFault",
     "RunDraft",
     "RunPlan",
+    "append_reference",
     "bulletin",
     "check_chain",
     "check_run",
@@ -33,11 +35,14 @@ __all__ = [
     "inputs",
     "latest_bulletin",
     "latest_bulletins",
+    "previous_colours",
     "prune_draws",
+    "reference_document",
     "run",
     "run_bulletins",
     "run_series",
     "runs",
+    "scope_key",
     "series",
     "states",
     "targets",

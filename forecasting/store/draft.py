@@ -81,6 +81,8 @@ class RunDraft:
         What it publishes.
     states
         Canonical bytes of the model state it leaves, by name.
+    state_scope
+        What the models were fitted to: a state serves runs of the same territories only.
     """
 
     plan: RunPlan
@@ -88,6 +90,7 @@ class RunDraft:
     series: tuple[SeriesForecast, ...]
     bulletins: tuple[TerritoryBulletin, ...]
     states: Mapping[str, bytes] = field(default_factory=dict)
+    state_scope: str = ""
 
     @property
     def trust(self) -> Trust:

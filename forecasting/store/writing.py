@@ -43,7 +43,7 @@ def write_run(connection: Connection, draft: RunDraft, created: datetime) -> Run
     record = _record(connection, draft, created)
     _insert_run(connection, record)
     _insert_inputs(connection, record, draft.inputs)
-    _insert_states(connection, record, draft.states)
+    _insert_states(connection, record, draft)
     _insert_series(connection, record.id, draft.series)
     _insert_bulletins(connection, record.id, draft.bulletins)
     return record
@@ -122,13 +122,12 @@ def _insert_inputs(connection: Connection, record: RunRecord, inputs: Mapping[st
         )
 
 
-def _insert_states(connection: Connection, record: RunRecord, states: Mapping[str, bytes]) -> None:
-    scope = scope_key(record.scope["territories"])
-    for name, content in states.items():
+def _insert_states(connection: Connection, record: RunRecord, draft: RunDraft) -> None:
+    for name, content in draft.states.items():
         key = _put_content(connection, content, record.created)
         connection.execute(
             "INSERT INTO model_state (scope, name, as_of, digest, run_id) VALUES (%s, %s, %s, %s, %s)",
-            (scope, name, record.as_of, key, record.id),
+            (draft.state_scope, name, record.as_of, key, record.id),
         )
 
 

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from infra.database import Connection, connect, drop_world
+from infra.database import Connection, connect
 from infra.migrations import migrate
-from infra.world import World
-
-WORLD = World.named("demo_runs")
-
-
-@pytest.fixture
-def database_url() -> str:
-    """Return the address of the database."""
-    return os.environ["METEO_TEST_EMBEDDED_URL"]
+from streams.store.partners import apply_open_data
+from tests.forecasting.jobs.reports import WORLD, report
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    """Open a connection inside an empty, migrated world, erased afterwards."""
-    with connect(database_url, WORLD) as opened:
-        drop_world(opened, WORLD)
-        opened.commit()
-    migrate(database_url, WORLD)
-    with connect(database_url, WORLD) as opened:
+def world_url(embedded_database: str) -> str:
+    """Return the address of a database that holds one empty, migrated world."""
+    migrate(embedded_database, WORLD)
+    return embedded_database
+
+
+@pytest.fixture
+def connection(world_url: str) -> Iterator[Connection]:
+    """Open a connection inside the world."""
+    with connect(world_url, WORLD) as opened:
         yield opened
         opened.rollback()
-    with connect(database_url, WORLD) as opened:
-        drop_world(opened, WORLD)
+
+
+@pytest.fixture
+def filled(connection: Connection) -> Connection:
+    """Return the connection of a world with 150 days of reports of two départements."""
+    apply_open_data(connection)
+    report(connection, "44", level=12.0)
+    report(connection, "49", level=5.0)
+    connection.commit()
+    return connection

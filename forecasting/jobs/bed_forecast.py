@@ -1,0 +1,160 @@
+"""Beds of one place: which stock, which stays, which admissions, and the draws that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.beds import Present, discrete_hazards, draw_hazards, fit_stretch, occupy, stay_table
+from forecasting.beds.stay_lengths import STRETCHES, StayTable, survival
+from forecasting.jobs.forecaster import BACK_DAYS
+from forecasting.jobs.inputs import BedInputs
+from forecasting.jobs.seeds import stream
+from forecasting.panel import Panel
+from forecasting.run import HORIZON_DAYS, Unit
+
+Floats = NDArray[np.float64]
+UNITS: tuple[Unit, ...] = ("conventional", "critical")
+SYNDROME_ORDER = ("all", "covid", "influenza", "bronchiolitis", "gastroenteritis")
+STOCK: Mapping[Unit, str] = {"conventional": "occupied_beds", "critical": "occupied_critical_beds"}
+FLOW: Mapping[Unit, str] = {"conventional": "admissions", "critical": "critical_admissions"}
+STAFFED: Mapping[Unit, str] = {"conventional": "staffed_beds", "critical": "staffed_critical_beds"}
+FIT_DAYS = 42
+LEAST_FIT_DAYS = 21
+AMPLE_STAYS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class BedDraws:
+    """Beds needed in one unit of one place for one syndrome.
+
+    Attributes
+    ----------
+    draws
+        Days 0 to 14, shape (horizon, draw).
+    stock_age_days
+        Days from the newest known stock to day 0; None when the stock itself was estimated from admissions.
+    """
+
+    unit: Unit
+    syndrome: str
+    draws: Floats
+    stock_age_days: int | None
+
+
+def column(panel: Panel, place: str, signal: str, syndrome: str) -> Floats | None:
+    """Return a series of a place, or None when the panel has none."""
+    key = f"{signal}:{syndrome}"
+    if key not in panel.signals or place not in panel.territories:
+        return None
+    values = panel.series(key)[:, panel.territories.index(place)]
+    return values if np.isfinite(values).any() else None
+
+
+def newest(values: Floats | None) -> tuple[float, int] | None:
+    """Return the newest known value and its age in days at day 0."""
+    if values is None:
+        return None
+    known = np.flatnonzero(np.isfinite(values))
+    return (float(values[known[-1]]), len(values) - 1 - int(known[-1])) if len(known) else None
+
+
+def beds_of(
+    panel: Panel,
+    place: str,
+    unit: Unit,
+    syndrome: str,
+    admissions: Floats,
+    beds: BedInputs,
+    seed: int,
+) -> BedDraws | None:
+    """Draw the beds one unit needs, or None when neither stock nor past admissions say where it starts.
+
+    Parameters
+    ----------
+    admissions
+        Draws of days -`BACK_DAYS` to 14, shape (day, draw).
+    """
+    rng = stream(seed, place, f"{STOCK[unit]}:{syndrome}", "beds")
+    stock = column(panel, place, STOCK[unit], syndrome)
+    flow = column(panel, place, FLOW[unit], syndrome)
+    table = stay_table(unit, syndrome, beds.tables)
+    hazards = _hazards(stock, flow, table, beds, place, unit, admissions.shape[1], rng)
+    start = _start(stock, flow, hazards, beds.present.get((place, unit)) if syndrome == "all" else None)
+    if start is None:
+        return None
+    present, age, measured = start
+    coming = admissions[len(admissions) - HORIZON_DAYS - age :]
+    path = occupy(coming, present, hazards, rng).occupied.astype(float)
+    if age == 0:
+        path = np.vstack([np.full((1, path.shape[1]), float(present.number)), path])
+    return BedDraws(unit, syndrome, path[-(HORIZON_DAYS + 1) :], age if measured else None)
+
+
+def _start(
+    stock: Floats | None, flow: Floats | None, hazards: Floats, by_elapsed: NDArray[np.int64] | None
+) -> tuple[Present, int, bool] | None:
+    """Return patients present, how many days before day 0 they were counted, and whether they were counted."""
+    if by_elapsed is not None and by_elapsed.sum() > 0:
+        return Present.known(by_elapsed), 1, True
+    found = newest(stock)
+    if found is not None:
+        number, age = found
+        if age > BACK_DAYS:
+            return None
+        return Present.unknown(number, _recent(flow, age)), age, True
+    recent = _recent(flow, BACK_DAYS)
+    if recent is None:
+        return None
+    present = survival(hazards).mean(axis=0)
+    padded = np.pad(recent, (0, max(len(present) - len(recent), 0)), mode="edge")[: len(present)]
+    return Present.unknown(float(padded @ present), recent), BACK_DAYS, False
+
+
+def _recent(flow: Floats | None, age: int) -> Floats | None:
+    """Return past admissions, the newest first, up to the day that is `age` days before day 0."""
+    if flow is None:
+        return None
+    past = flow[: len(flow) - age]
+    known = past[np.isfinite(past)]
+    return known[::-1][:90].copy() if len(known) >= LEAST_FIT_DAYS else None
+
+
+def _hazards(
+    stock: Floats | None,
+    flow: Floats | None,
+    table: StayTable,
+    beds: BedInputs,
+    place: str,
+    unit: Unit,
+    draws: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Draw the daily chances of leaving: from stays seen, else from stock and flow, else from the table."""
+    counts = beds.stays.get((place, unit))
+    if counts is not None and counts.departures.sum() >= AMPLE_STAYS:
+        return draw_hazards(discrete_hazards(table), counts, draws, rng)
+    weights = _stretch_weights(stock, flow, table)
+    if weights is None:
+        return draw_hazards(discrete_hazards(table), counts, draws, rng)
+    chosen = rng.choice(len(STRETCHES), size=draws, p=weights)
+    curves = np.stack([discrete_hazards(table, float(s)) for s in STRETCHES])
+    return np.asarray(curves[chosen])
+
+
+def _stretch_weights(stock: Floats | None, flow: Floats | None, table: StayTable) -> Floats | None:
+    if stock is None or flow is None:
+        return None
+    both = np.flatnonzero(np.isfinite(stock) & np.isfinite(flow))
+    if not len(both):
+        return None
+    last = int(both[-1])
+    first = max(last - FIT_DAYS + 1, 0)
+    window = slice(first, last + 1)
+    known = np.isfinite(stock[window]) & np.isfinite(flow[window])
+    if known.sum() < LEAST_FIT_DAYS or not known.all() or stock[window].max() < 1:
+        return None
+    return fit_stretch(stock[window], flow[window], table)

@@ -1,0 +1,313 @@
+"""Computing a run from its inputs: flows, beds, what faces them, colours, words. A pure function.
+
+Every random stream is keyed by seed, territory and target, and each territory is computed from the whole
+panel, so any split of the territories among any number of workers gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from forecasting.capacity import NOTHING, Facing, facing_census, facing_past
+from forecasting.jobs.bed_forecast import (
+    FLOW,
+    STAFFED,
+    STOCK,
+    SYNDROME_ORDER,
+    UNITS,
+    BedDraws,
+    beds_of,
+    column,
+    newest,
+)
+from forecasting.jobs.cycles import valid_until
+from forecasting.jobs.forecaster import BACK_DAYS, TargetDraws, draw_target
+from forecasting.jobs.inputs import RunInputs
+from forecasting.jobs.judgement import (
+    freshness_causes,
+    grey_days,
+    headline_message,
+    trend,
+    trust_of,
+    vigilance_days,
+)
+from forecasting.jobs.seeds import stream
+from forecasting.panel import Panel
+from forecasting.run import (
+    HORIZON_DAYS,
+    Message,
+    SeriesForecast,
+    Target,
+    TerritoryBulletin,
+    Unit,
+    VigilanceDay,
+    summarised,
+)
+from forecasting.store.draft import RunPlan
+from streams.vocabulary.signals import signal as signal_of
+
+log = structlog.get_logger(__name__)
+
+Floats = NDArray[np.float64]
+DAYS = tuple(range(HORIZON_DAYS + 1))
+FLOWS = ("admissions", "critical_admissions", "ed_visits")
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """What a run, or one part of it, publishes.
+
+    Attributes
+    ----------
+    states
+        Model state by target, the same from every part.
+    """
+
+    series: tuple[SeriesForecast, ...]
+    bulletins: tuple[TerritoryBulletin, ...]
+    states: Mapping[str, bytes]
+
+
+def flow_targets(panel: Panel) -> list[str]:
+    """Return the flows of a panel that are forecast: admissions by cause, critical care and emergency visits.
+
+    Emergency visits are forecast for all causes; where only single causes are known, for those.
+    """
+    found = []
+    for name in FLOWS:
+        keys = [f"{name}:{s}" for s in SYNDROME_ORDER if f"{name}:{s}" in panel.signals]
+        found += keys[:1] if name != "admissions" else keys
+    return found
+
+
+def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Computed:
+    """Compute the bulletins and series of some territories of a run."""
+    flows, states = _flows(inputs.panel, territories, inputs, plan, "")
+    facilities = sorted(f for f, place in inputs.facility_places.items() if place in set(territories))
+    facility_flows: dict[str, TargetDraws] = {}
+    if inputs.facility_panel is not None and facilities:
+        facility_flows, more = _flows(inputs.facility_panel, facilities, inputs, plan, "facilities/")
+        states |= more
+    series: list[SeriesForecast] = []
+    bulletins: list[TerritoryBulletin] = []
+    for territory in territories:
+        inside = [f for f in facilities if inputs.facility_places[f] == territory]
+        try:
+            found, bulletin = _territory(territory, inside, flows, facility_flows, inputs, plan)
+        except Exception as error:  # one territory's failure leaves the others their forecast
+            log.exception("territory_failed", territory=territory, cycle=plan.cycle)
+            found, bulletin = [], _failed(territory, error, inputs, plan)
+        series += found
+        bulletins.append(bulletin)
+    return Computed(tuple(series), tuple(bulletins), states)
+
+
+def _flows(
+    panel: Panel, places: Sequence[str], inputs: RunInputs, plan: RunPlan, prefix: str
+) -> tuple[dict[str, TargetDraws], dict[str, bytes]]:
+    flows: dict[str, TargetDraws] = {}
+    states: dict[str, bytes] = {}
+    known = [p for p in places if p in panel.territories]
+    for target in flow_targets(panel):
+        flows[target] = draw_target(
+            panel,
+            target,
+            known,
+            draws=int(inputs.config["draws"]),
+            seed=plan.seed,
+            state=inputs.state.get(prefix + target),
+            models=inputs.config["engine"] == "ensemble",
+        )
+        state = flows[target].state
+        if state is not None:
+            states[prefix + target] = state
+    return flows, states
+
+
+def _territory(
+    territory: str,
+    facilities: Sequence[str],
+    flows: Mapping[str, TargetDraws],
+    facility_flows: Mapping[str, TargetDraws],
+    inputs: RunInputs,
+    plan: RunPlan,
+) -> tuple[list[SeriesForecast], TerritoryBulletin]:
+    series = _flow_series(territory, "", territory, flows, inputs)
+    causes = _causes(territory, flows, inputs)
+    beds = _beds(inputs.panel, territory, flows, inputs, plan)
+    causes += [
+        Message("trust.old_stock", {"unit": b.unit, "days": b.stock_age_days})
+        for b in beds
+        if b.stock_age_days is not None and b.stock_age_days > 3
+    ]
+    trusted = trust_of(causes) != "broken"
+    series += _bed_series(territory, "", beds, flows, territory)
+    days = _unit_days(territory, "", inputs.panel, territory, beds, inputs, plan, trusted)
+    panel = inputs.facility_panel
+    for facility in facilities if panel is not None else ():
+        assert panel is not None  # noqa: S101 - told to the type checker
+        series += _flow_series(territory, facility, facility, facility_flows, inputs)
+        inner = _beds(panel, facility, facility_flows, inputs, plan)
+        series += _bed_series(territory, facility, inner, facility_flows, facility)
+        days += _unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted)
+    return series, _bulletin(territory, days, beds, causes, inputs, plan)
+
+
+def _bulletin(
+    territory: str,
+    days: list[VigilanceDay],
+    beds: Sequence[BedDraws],
+    causes: list[Message],
+    inputs: RunInputs,
+    plan: RunPlan,
+) -> TerritoryBulletin:
+    trends: dict[Unit, str] = {b.unit: trend(b.draws) for b in reversed(beds)}
+    found, message = headline_message(days, trends, inputs.rules, causes)
+    return TerritoryBulletin(
+        territory=territory,
+        trust=trust_of(causes),
+        trust_causes=tuple(causes),
+        colour=found.colour,
+        headline_day=found.day.day if found.day else None,
+        headline_unit=found.day.unit if found.day else None,
+        message=message,
+        freshness=tuple(inputs.freshness.get(territory, ())),
+        leadlag=(),
+        valid_until=valid_until(plan.as_of, inputs.config["cycles"], inputs.config["zone"]),
+        days=tuple(days),
+    )
+
+
+def _failed(territory: str, error: Exception, inputs: RunInputs, plan: RunPlan) -> TerritoryBulletin:
+    causes = [Message("trust.failed", {"step": "compute", "error": type(error).__name__})]
+    days = [d for unit in UNITS for d in grey_days(plan, territory, "", unit, DAYS)]
+    return _bulletin(territory, days, (), causes, inputs, plan)
+
+
+def _flow_series(
+    territory: str, facility: str, place: str, flows: Mapping[str, TargetDraws], inputs: RunInputs
+) -> list[SeriesForecast]:
+    return [
+        summarised(
+            territory,
+            Target.parse(key),
+            flow.draws[place][BACK_DAYS:],
+            horizons=DAYS,
+            unit_of_measure=signal_of(Target.parse(key).signal).unit,
+            models=flow.models_of(place),
+            facility=facility,
+        )
+        for key, flow in flows.items()
+        if place in flow.draws
+    ]
+
+
+def _bed_series(
+    territory: str, facility: str, beds: Sequence[BedDraws], flows: Mapping[str, TargetDraws], place: str
+) -> list[SeriesForecast]:
+    return [
+        summarised(
+            territory,
+            Target(STOCK[b.unit], b.syndrome),
+            b.draws,
+            horizons=DAYS,
+            unit_of_measure="beds",
+            models=flows[f"{FLOW[b.unit]}:{b.syndrome}"].models_of(place),
+            facility=facility,
+        )
+        for b in beds
+    ]
+
+
+def _beds(
+    panel: Panel, place: str, flows: Mapping[str, TargetDraws], inputs: RunInputs, plan: RunPlan
+) -> list[BedDraws]:
+    """Return the beds of each unit and syndrome that can be drawn, those that colours are read from first."""
+    found = []
+    for unit in UNITS:
+        for syndrome in SYNDROME_ORDER:
+            flow = flows.get(f"{FLOW[unit]}:{syndrome}")
+            if flow is None or place not in flow.draws:
+                continue
+            if column(panel, place, STOCK[unit], syndrome) is None and syndrome != "all":
+                continue
+            beds = beds_of(panel, place, unit, syndrome, flow.draws[place], inputs.beds, plan.seed)
+            if beds is not None:
+                found.append(beds)
+    return found
+
+
+def _unit_days(
+    territory: str,
+    facility: str,
+    panel: Panel,
+    place: str,
+    beds: Sequence[BedDraws],
+    inputs: RunInputs,
+    plan: RunPlan,
+    trusted: bool,
+) -> list[VigilanceDay]:
+    found: list[VigilanceDay] = []
+    for unit in UNITS:
+        first = next((b for b in beds if b.unit == unit), None)
+        if first is None:
+            if _is_followed(panel, place, unit) or (not facility and not beds and unit == "conventional"):
+                found += grey_days(plan, territory, facility, unit, DAYS)
+            continue
+        facing = facing_of(panel, place, first, inputs, plan.seed)
+        found += vigilance_days(
+            plan,
+            territory,
+            facility,
+            first,
+            facing,
+            inputs.rules,
+            inputs.previous,
+            driver=None,
+            trusted=trusted,
+        )
+    return found
+
+
+def _is_followed(panel: Panel, place: str, unit: Unit) -> bool:
+    """Whether a place ever told anything of a unit; one without such a unit is not grey for it."""
+    return any(
+        column(panel, place, name, syndrome) is not None
+        for name in (STOCK[unit], FLOW[unit])
+        for syndrome in SYNDROME_ORDER
+    )
+
+
+def facing_of(panel: Panel, place: str, beds: BedDraws, inputs: RunInputs, seed: int) -> Facing:
+    """Return what faces a unit's need, on the best basis there is."""
+    staffed = newest(column(panel, place, STAFFED[beds.unit], "all"))
+    known = inputs.beds.capacities.get((place, beds.unit))
+    if beds.syndrome == "all" and staffed is not None:
+        return facing_census(staffed[0])
+    if beds.syndrome == "all" and known is not None:
+        return Facing("estimated", np.array([known.beds]))
+    if known is not None:
+        rng = stream(seed, place, beds.unit, "beds free")
+        return Facing("estimated", known.draw(beds.draws.shape[1], rng))
+    history = column(panel, place, STOCK[beds.unit], beds.syndrome)
+    if history is None:
+        return NOTHING
+    return facing_past(history, inputs.rules.pressure_level, inputs.rules.pressure_history_days)
+
+
+def _causes(territory: str, flows: Mapping[str, TargetDraws], inputs: RunInputs) -> list[Message]:
+    causes = freshness_causes(inputs.freshness.get(territory, ()), frozenset({"admissions"}))
+    admissions = {k: f for k, f in flows.items() if k.startswith("admissions:")}
+    if not any(territory in f.draws for f in admissions.values()):
+        causes.append(Message("trust.no_data", {"signal": "admissions", "syndrome": "all"}))
+    causes += [
+        Message("trust.models_failed", {"target": key})
+        for key, flow in flows.items()
+        if territory in flow.fallen_back and inputs.config["engine"] == "ensemble"
+    ]
+    return causes

@@ -1,0 +1,167 @@
+"""Asking the models for one target, and falling back to the yardstick where they cannot answer.
+
+A failure of the models never stops a run: each territory they leave gets the yardstick's draws, and the run
+names what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+import structlog
+from numpy.typing import NDArray
+
+from forecasting.forecast import Forecast, TooShort, forecast
+from forecasting.jobs.seeds import stream
+from forecasting.jobs.yardstick import LEAST_DAYS, draw_persistence, known_days
+from forecasting.panel import Panel
+from forecasting.run import HORIZON_DAYS
+
+log = structlog.get_logger(__name__)
+
+Floats = NDArray[np.float64]
+BACK_DAYS = 10
+HORIZONS = tuple(range(-BACK_DAYS, HORIZON_DAYS + 1))
+"""Days drawn: those to publish, and the days before on which beds may still depend."""
+YARDSTICK = "persistence"
+
+
+@dataclass(frozen=True, eq=False)
+class TargetDraws:
+    """One target's draws for some territories.
+
+    Attributes
+    ----------
+    draws
+        By territory, shape (`HORIZONS`, draw); a territory that cannot be forecast is absent.
+    models
+        Weights, and models left out with the reason; the same for all territories the models answered.
+    fallen_back
+        Territories that the yardstick answered for, with the reason.
+    state
+        Canonical bytes of the model state this target leaves, or None when the models did not answer.
+    pit
+        Calibrated rehearsal transforms of the newest origins, by territory, shape (origin, anchor).
+    """
+
+    draws: Mapping[str, Floats]
+    models: Mapping[str, Any]
+    fallen_back: Mapping[str, str] = field(default_factory=dict)
+    state: bytes | None = None
+    pit: Mapping[str, Floats] = field(default_factory=dict)
+
+    def models_of(self, territory: str) -> Mapping[str, Any]:
+        """Return the weights behind one territory's draws."""
+        if territory in self.fallen_back:
+            return {
+                "weights": {YARDSTICK: 1.0},
+                "left_out": [{"model": "ensemble", "reason": self.fallen_back[territory]}],
+            }
+        return self.models
+
+
+def draw_target(
+    panel: Panel,
+    target: str,
+    territories: Sequence[str],
+    *,
+    draws: int,
+    seed: int,
+    state: bytes | None,
+    nowcast_draws: Floats | None = None,
+    models: bool = True,
+) -> TargetDraws:
+    """Draw the days of `HORIZONS` of one target.
+
+    Parameters
+    ----------
+    territories
+        Those to draw; the models learn from all of the panel.
+    state
+        What the previous run left, or None.
+    models
+        Whether to ask the models at all, or the yardstick only.
+    """
+    able = [t for t in territories if _has_history(panel, target, t)]
+    if not able:
+        return TargetDraws({}, {})
+    answer, reason = None, "not asked"
+    if models:
+        answer, reason = _ask(panel, target, able, draws, seed, state, nowcast_draws)
+    found: dict[str, Floats] = {}
+    fallen: dict[str, str] = {}
+    for place, territory in enumerate(able):
+        paths = None if answer is None else np.asarray(answer.distribution.draws[place])
+        if paths is None or not np.all(np.isfinite(paths)) or _is_wild(panel, target, territory, paths):
+            fallen[territory] = reason if paths is None else "not finite or wild"
+            paths = _yardstick(panel, target, territory, draws, seed)
+        found[territory] = np.maximum(paths, 0.0)
+    if answer is None:
+        return TargetDraws(found, {}, fallen)
+    return TargetDraws(
+        draws=found,
+        models=_models(answer),
+        fallen_back=fallen,
+        state=orjson.dumps(answer.state, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY),
+        pit={t: answer.pit[:, panel.territories.index(t)] for t in able},
+    )
+
+
+def _has_history(panel: Panel, target: str, territory: str) -> bool:
+    values = panel.series(target)[:, panel.territories.index(territory)]
+    recent = values[-8 * 7 :]
+    return known_days(values) >= LEAST_DAYS and known_days(recent) >= LEAST_DAYS
+
+
+def _ask(
+    panel: Panel,
+    target: str,
+    territories: Sequence[str],
+    draws: int,
+    seed: int,
+    state: bytes | None,
+    nowcast_draws: Floats | None,
+) -> tuple[Forecast | None, str]:
+    try:
+        answer = forecast(
+            panel,
+            target,
+            HORIZONS,
+            draws=draws,
+            rng=seed,
+            state=orjson.loads(state) if state else None,
+            nowcast_draws=nowcast_draws,
+            territories=territories,
+        )
+    except TooShort as error:
+        return None, str(error)
+    except Exception as error:  # a model may fail in ways its library alone knows; the run goes on
+        log.exception("models_failed", target=target)
+        return None, f"{type(error).__name__}: {error}"
+    return answer, ""
+
+
+def _models(answer: Forecast) -> dict[str, Any]:
+    return {
+        "weights": {name: round(float(w), 4) for name, w in sorted(answer.weights.items())},
+        "left_out": [{"model": m.model, "reason": m.key} for m in answer.left_out],
+    }
+
+
+def _is_wild(panel: Panel, target: str, territory: str, paths: Floats) -> bool:
+    """Whether the median leaves by far anything the place has seen."""
+    values = panel.series(target)[:, panel.territories.index(territory)]
+    highest = float(np.nanmax(values))
+    return bool(np.median(paths, axis=1).max() > 20.0 * (highest + 5.0))
+
+
+def _yardstick(panel: Panel, target: str, territory: str, draws: int, seed: int) -> Floats:
+    values = panel.series(target)[:, panel.territories.index(territory)]
+    # 1 January 1970 was a Thursday.
+    weekdays = (panel.dates.astype("datetime64[D]").astype(np.int64) + 3) % 7
+    rng = stream(seed, territory, target, "yardstick")
+    return draw_persistence(values, weekdays, HORIZON_DAYS, draws, rng, back=BACK_DAYS)
