@@ -23,6 +23,7 @@ from psycopg import sql
 
 from infra.errors import MeteoError
 from infra.services import ports
+from infra.services.exclusive import exclusively
 from infra.services.process import Record, ServiceProcess, last_lines
 
 _START_SECONDS = 60.0
@@ -120,11 +121,14 @@ class PostgresCluster:
         MeteoError
             Busy port, unusable folder, or a server that ended.
         """
-        if self.record is None:
-            self._prepare_folder()
-            self._initialise_once()
-            self._launch(detached)
-            self._ensure_database("meteo")
+        self._prepare_folder()
+        # Two programs may want the same server at the same moment: the second joins.
+        with exclusively(self.folder / "starting.lock"):
+            if self.record is None:
+                self._refuse_half_made()
+                self._initialise_once()
+                self._launch(detached)
+                self._ensure_database("meteo")
         return self
 
     def stop(self) -> None:
@@ -177,6 +181,8 @@ class PostgresCluster:
             raise MeteoError(
                 f"{self.folder}: cannot be used for PostgreSQL's data ({error.strerror})"
             ) from error
+
+    def _refuse_half_made(self) -> None:
         if self.data.exists() and not (self.data / "global" / "pg_control").exists():
             raise MeteoError(
                 f"{self.data}: PostgreSQL's data is half-made (no pg_control); move the folder away to keep it "

@@ -7,18 +7,17 @@ serve, only what has the hash of the lock is started.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from infra.errors import MeteoError
+from infra.services.exclusive import exclusively
 
 LOCK_FILE = Path(__file__).parent / "locks" / "jgo.lock.toml"
 Say = Callable[[str], None]
@@ -104,7 +103,7 @@ def kafka_jars(
     folder = folder or cache_folder() / "jars"
     wanted = locked_jars(lock_file)
     if not all(jar.is_sound(folder) for jar in wanted):
-        with _alone(folder):
+        with exclusively(folder / ".lock"):
             missing = [jar for jar in wanted if not jar.is_sound(folder)]
             if missing and say:
                 say(f"fetching Apache Kafka: {len(missing)} of {len(wanted)} files")
@@ -140,16 +139,3 @@ def _fetch_one(jar: LockedJar, folder: Path) -> str | None:
         return None
     path.unlink(missing_ok=True)
     return f"{path.name}: what was served has not the SHA-256 of the lock, so it was thrown away"
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time write into the folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    except OSError as error:
-        raise MeteoError(f"{folder}: cannot be written ({error.strerror}); set METEO_CACHE_DIR") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -23,6 +23,7 @@ from typing import Self
 
 from infra.errors import MeteoError
 from infra.services import ports
+from infra.services.exclusive import exclusively
 from infra.services.jars import Say, kafka_jars
 from infra.services.machine import check_machine
 from infra.services.process import Record, ServiceProcess, last_lines
@@ -127,14 +128,18 @@ class KafkaBroker:
         MeteoError
             Wrong machine, busy port, unusable folder, files that cannot be had, or a broker that ended.
         """
-        if self.record is not None:
-            self._check_joined_port()
-            return self
         check_machine()
         self._prepare_folder()
-        command = [_java(), *self._java_options(), "-cp", ":".join(map(str, kafka_jars(say=self._say)))]
-        self._format_once(command)
-        self._launch(command, detached)
+        # Two programs may want the same broker at the same moment: the second joins.
+        with exclusively(self.folder / "starting.lock"):
+            if self.record is not None:
+                self._check_joined_port()
+                return self
+            self._refuse_half_made()
+            jars = kafka_jars(say=self._say)
+            command = [_java(), *self._java_options(), "-cp", ":".join(map(str, jars))]
+            self._format_once(command)
+            self._launch(command, detached)
         return self
 
     def stop(self) -> None:
@@ -180,6 +185,8 @@ class KafkaBroker:
             (self.folder / "tmp").mkdir(exist_ok=True)
         except OSError as error:
             raise MeteoError(f"{self.folder}: cannot be used for Kafka's data ({error.strerror})") from error
+
+    def _refuse_half_made(self) -> None:
         if self._data.exists() and not (self._data / "meta.properties").exists():
             raise MeteoError(
                 f"{self._data}: Kafka's data is half-made (no meta.properties); move the folder away to keep it "

@@ -11,15 +11,13 @@ The Apache edition has hypertables, and neither continuous aggregates, columnsto
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from infra.errors import MeteoError
+from infra.services.exclusive import exclusively
 from infra.services.jars import Say, cache_folder
 from infra.services.process import last_lines
 
@@ -103,8 +101,7 @@ def debian_folder(say: Say | None = None) -> Path:
         When debootstrap fails; the message holds the end of its log.
     """
     folder = _folder()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with exclusively(folder.with_name(folder.name + ".lock")):
         if not _has_root(folder):
             if say:
                 say(f"making a Debian {SUITE} folder with TimescaleDB (once, about half a minute)")
@@ -177,11 +174,3 @@ def _unmount_below(folder: Path) -> None:
 def _which(program: str) -> str | None:
     # Programs of the administrator are not on every user's path.
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time make the folder."""
-    with folder.with_name(folder.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -144,3 +145,14 @@ def _processes_using(folder: Path) -> list[str]:
         if str(folder) in words:
             found.append(words)
     return found
+
+
+def test_two_programs_that_start_the_same_broker_at_once_share_it(tmp_path: Path) -> None:
+    brokers = [KafkaBroker(tmp_path), KafkaBroker(tmp_path)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda broker: broker.start(), brokers))
+    assert brokers[0].bootstrap == brokers[1].bootstrap
+    assert sorted(broker.owned for broker in brokers) == [False, True]
+    for broker in brokers:
+        broker.stop()
+    assert brokers[0].record is None
