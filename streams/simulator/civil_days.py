@@ -96,6 +96,12 @@ class CivilDays:
         """Return the position of a day, which may lie outside."""
         return (day - self.first).days
 
+    def instant(self, position: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+        """Return the instant at `seconds` (of 86,400) through each day, which has 23 or 25 hours twice a year."""
+        length = self.midnights[position + 1] - self.midnights[position]
+        moment: np.ndarray = self.midnights[position] + seconds * length // 86400
+        return moment
+
     def civil_index(self, seconds: np.ndarray) -> np.ndarray:
         """Return the position of the civil day that holds each instant (seconds since 1970, UTC)."""
         return np.searchsorted(self.midnights, seconds, side="right") - 1

@@ -128,7 +128,7 @@ def individual_events(
     visit = np.array([c.kind == "ed_home" for c in cells])[cell]
     signal = kinds[cell]
     base = Events(
-        occurred=calendar.midnights[day] + _hour_of(signal, u[:, 0]),
+        occurred=calendar.instant(day, _hour_of(signal, u[:, 0])),
         reported=np.zeros(len(day), np.int64),
         partner=np.array([c.partner for c in cells])[cell],
         signal=signal,

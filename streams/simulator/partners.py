@@ -29,12 +29,15 @@ class Facility:
         Share of the territory's hospital activity, by ward or `urgences`; the others have the rest.
     beds
         Staffed beds of an ordinary weekday, by unit.
+    gravity
+        Factor on the probability of critical care: ambulances take the gravest patients to the larger hospital.
     """
 
     finess: str
     name: str
     share: dict[str, float]
     beds: dict[str, int]
+    gravity: float
 
 
 @dataclass(frozen=True)
@@ -122,14 +125,16 @@ def partners_of(territory: str, scale: float) -> tuple[Partner, ...]:
     university = Facility(
         f"{number}9000011",
         f"CHU de l’Estuaire{suffix}",
-        {"medecine": 0.80, "geriatrie": 0.75, "chirurgie": 0.88, "pediatrie": 0.80, "urgences": 0.70},
+        {"medecine": 0.805, "geriatrie": 0.75, "chirurgie": 0.88, "pediatrie": 0.80, "urgences": 0.70},
         beds(medecine=432, geriatrie=148, chirurgie=222, pediatrie=48, rea=60),
+        1.06,
     )
     smaller = Facility(
         f"{number}9000029",
         f"CH du Pays d’Ancenault{suffix}",
         {},
         beds(medecine=108, geriatrie=50, chirurgie=31, pediatrie=12, rea=12),
+        0.6,
     )
     acts = Lateness(batch=True, hours=0.5, cv=1.0, late=(0.99, 0.01))
     calls = Lateness(batch=False, hours=0.4, cv=1.5)

@@ -86,8 +86,8 @@ class Simulation:
         return replace(days, length=days.length + _CALENDAR_MARGIN)
 
     @cached_property
-    def _tensor(self) -> np.ndarray:
-        """Events of all layers' days, shape (days, partners, signals, syndromes)."""
+    def daily(self) -> np.ndarray:
+        """True counts of all layers' days, shape (days, partners, signals of `SIGNALS`, syndromes)."""
         shape = (self.last, len(self.scenario.partners), len(SIGNALS), len(self.syndromes))
         out = np.zeros(shape, np.int64)
         for column, cell in enumerate(self.counts.cells):
@@ -108,7 +108,7 @@ class Simulation:
         rows = []
         for p, partner in enumerate(partners):
             for name in partner.signals:
-                block = self._tensor[self.first : self.last, p, SIGNALS.index(name)]
+                block = self.daily[self.first : self.last, p, SIGNALS.index(name)]
                 rows += [(partner, name, cause, block[:, s]) for s, cause in enumerate(self.syndromes)]
         rows = [r for r in rows if not (r[1].startswith("lab_") and r[2] == OTHER)]
         n = self.last - self.first
@@ -125,7 +125,7 @@ class Simulation:
 
     def series(self, signal: str, syndrome: str = "all") -> np.ndarray:
         """Return the territory's true daily counts of a signal, shape (days,)."""
-        block = self._tensor[self.first : self.last, :, SIGNALS.index(signal)].sum(axis=1)
+        block = self.daily[self.first : self.last, :, SIGNALS.index(signal)].sum(axis=1)
         column = self.syndromes.index(syndrome) if syndrome != "all" else slice(None)
         daily: np.ndarray = block[:, column].reshape(len(block), -1).sum(axis=1)
         return daily
@@ -199,12 +199,24 @@ class Simulation:
             pending = pending.take(~ready)
 
     def envelopes(
-        self, world: str, *, stays_from: date | None = None, calls_from: date | None = None
+        self,
+        world: str,
+        *,
+        stays_from: date | None = None,
+        calls_from: date | None = None,
+        since: datetime | None = None,
     ) -> Iterator[Envelope]:
-        """Yield the individual events in the order they became known, those known before `end`."""
+        """Yield the individual events known before `end` in the order they became known; see `tables`.
+
+        Parameters
+        ----------
+        since
+            Leave out what became known before.
+        """
         write = EnvelopeWriter(self, world)
+        least = int(since.timestamp()) if since else 0
         for table in self.tables(stays_from, calls_from):
-            yield from write(table)
+            yield from write(table.take(table.reported >= least))
 
 
 # Which signals a daily cell counts in; those of stays come from the stays.

@@ -131,7 +131,7 @@ def make_stays(scenario: Scenario, counts: Counts) -> Stays:
     cell = np.repeat(np.tile(np.arange(len(cells)), counts.days.length), numbers.ravel())
     u = uniforms(scenario.seed, "stays", counts.days.ordinal, per_day, _COLUMNS)
     number = np.arange(len(day)) - np.repeat(np.cumsum(per_day) - per_day, per_day)
-    table = _table(scenario.parameters, cells)
+    table = _table(scenario, cells)
     syndromes = (*(d.key for d in scenario.parameters.diseases), OTHER)
     age = age_index(u[:, 2], table.ages[cell])
     arrival, entry = _entry(scenario.parameters, counts.days, cells, day, cell, u)
@@ -156,8 +156,9 @@ def make_stays(scenario: Scenario, counts: Counts) -> Stays:
     )
 
 
-def _table(parameters: Parameters, cells: list[Cell]) -> _Table:
+def _table(scenario: Scenario, cells: list[Cell]) -> _Table:
     """Gather the parameters of each cell."""
+    parameters = scenario.parameters
     background, longest = parameters.background, parameters.pathway.longest_days * 24
     diseases = {d.key: d for d in parameters.diseases}
     rows = []
@@ -178,7 +179,11 @@ def _table(parameters: Parameters, cells: list[Cell]) -> _Table:
                 0.0 if planned else background.critical_later,
                 0.002 if planned else background.death,
             )
-        rows.append((lognormal_seconds(mean * 24, cv, longest), ages, *risks))
+        facility = scenario.partners[cell.partner].facility
+        gravity = facility.gravity if facility else 1.0
+        to_critical, later, death = risks
+        lengths_of_stay = lognormal_seconds(mean * 24, cv, longest)
+        rows.append((lengths_of_stay, ages, to_critical * gravity, later * gravity, death))
     first, ages, direct, later, death = zip(*rows, strict=True)
     return _Table(np.stack(first), np.array(ages), np.array(direct), np.array(later), np.array(death))
 
@@ -195,7 +200,7 @@ def _entry(
     via_ed = np.array([c.kind == "ed_admitted" for c in cells])[cell]
     planned = np.array([c.kind == "elective" for c in cells])[cell]
     hours = np.where(planned, 7 * HOUR + (u[:, 0] * 4 * HOUR).astype(np.int64), arrival_seconds(u[:, 0]))
-    came = days.midnights[day] + hours
+    came = days.instant(day, hours)
     waited = pick(lognormal_seconds(parameters.pathway.ed_hours, parameters.pathway.ed_cv, 30.0), u[:, 1])
     return np.where(via_ed, came, NEVER), came + np.where(via_ed, np.maximum(waited, HOUR // 2), 0)
 
