@@ -5,9 +5,9 @@ set -u
 
 missing=
 command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
-    command -v google-chrome >/dev/null 2>&1 || [ -n "${METEO_TEST_CHROMIUM:-}" ] || missing="chromium"
+    command -v google-chrome >/dev/null 2>&1 || [ -n "${METEO_TEST_CHROMIUM:-}" ] || missing=" chromium fonts-dejavu-core fonts-liberation"
 if [ -z "${METEO_TEST_DATABASE_URL:-}" ] && ! PATH="$PATH:/usr/sbin:/sbin" command -v debootstrap >/dev/null 2>&1; then
-    missing="$missing debootstrap"
+    missing="$missing debootstrap debian-archive-keyring"
 fi
 [ -n "$missing" ] || exit 0
 
@@ -15,7 +15,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "==> not installed, and not to be installed from here (needs root and apt):$missing"
     exit 0
 fi
-echo "==> installing $missing"
+echo "==> installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # words
 { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/dev/null ||

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Everything `make test` runs, in order; each stage is run whatever the others found, and the last line tells.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 bin=.venv/bin
 failed=
 

@@ -22,12 +22,12 @@ refuse() { printf 'meteo: %s\n' "$*" >&2; exit 2; }
 
 # What was installed follows from these files, the interpreter, and the place (scripts hold absolute paths).
 wanted() { { cat "$1" requirements-build.lock pyproject.toml; pwd; } | cksum; }
-complete() { [ ! -e $halfmade ] && [ "$(cat "$home/.complete-$1" 2>/dev/null)" = "$(wanted "$2")" ]; }
+is_complete() { [ ! -e $halfmade ] && [ "$(cat "$home/.complete-$1" 2>/dev/null)" = "$(wanted "$2")" ]; }
 
 if [ -x $home/bin/meteo ] && $home/bin/python -c '' 2>/dev/null; then
-    if complete "$kind" $lock; then exit 0; fi
+    if is_complete "$kind" $lock; then exit 0; fi
     # What tests need holds all that the demonstration needs.
-    if [ "$kind" = demo ] && complete test requirements-test.lock; then exit 0; fi
+    if [ "$kind" = demo ] && is_complete test requirements-test.lock; then exit 0; fi
 fi
 
 [ "$(uname -s)" = Linux ] || refuse "this runs on Linux (here: $(uname -s)); see docs/guides/installer.md"
