@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from streams.import_commands import fetch, import_
 from streams.panel_commands import panel
 from streams.partner_commands import partners
 from streams.worker_commands import topics, worker
@@ -13,5 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add the stream's commands to the command line."""
     app.command("worker")(worker)
     app.command("topics")(topics)
+    app.command("import")(import_)
+    app.command("fetch")(fetch)
     app.command("panel")(panel)
     app.add_typer(partners, name="partner")

@@ -1,0 +1,120 @@
+"""`meteo import` and `meteo fetch`: open data to Kafka, from files, addresses and the publisher's portal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from infra.clock import PARIS, SystemClock, parse_as_of
+from infra.errors import MeteoError
+from infra.services.embedded import kafka_bootstrap
+from infra.settings import Settings, settings
+from streams.gateways.fetching import PublisherAway, fetch_odisse
+from streams.gateways.importing import Importer, ImportSummary
+from streams.gateways.open_data.tables import Table, read_table
+from streams.gateways.publisher import Publisher
+from streams.gateways.quarantine import Quarantine
+from streams.topics import ensure_topics
+
+QUARANTINE_RETENTION = timedelta(days=30)
+EXIT_OFFLINE = 3
+EXIT_REFUSED_ROWS = 1
+
+
+class Kind(StrEnum):
+    """Readers of open data."""
+
+    SURSAUD = "sursaud"
+    SIVIC = "sivic"
+    SIDEP = "sidep"
+    ODISSE = "odisse"
+    SAE = "sae"
+    DREES = "drees"
+    TIDY = "tidy"
+
+
+def open_quarantine(chosen: Settings) -> Quarantine:
+    """Return this gateway's quarantine, in the settings' folder."""
+    key = chosen.quarantine_key.get_secret_value() if chosen.quarantine_key else None
+    folder = chosen.data_dir / "quarantine" / chosen.world
+    return Quarantine(folder, key, SystemClock(), retention=QUARANTINE_RETENTION)
+
+
+def import_(
+    kind: Annotated[Kind, typer.Argument(help="Whose file it is.")],
+    sources: Annotated[list[str], typer.Argument(help="Files or addresses; gzip or plain.")],
+    edition: Annotated[
+        str, typer.Option(help="When the files were published, where their names do not tell it.")
+    ] = "",
+) -> None:
+    """Publish open data files to Kafka as count reports; exit 1 when rows were refused."""
+    try:
+        published_at = parse_as_of(edition, PARIS) if edition else None
+    except ValueError as error:
+        raise MeteoError(f"--edition: {error}") from None
+    chosen = settings()
+    summaries = []
+    with _importing(chosen) as run:
+        for source in sources:
+            table = read_table(source, timeout=chosen.fetch_timeout)
+            summaries.append(run(kind.value, table, published_at))
+    _tell(summaries)
+    if any(summary.refused_rows for summary in summaries):
+        raise typer.Exit(EXIT_REFUSED_ROWS)
+
+
+def fetch(
+    weeks: Annotated[int, typer.Option(min=1, help="Weeks asked for, up to this one.")] = 104,
+) -> None:
+    """Download the current Odissé series and publish them; exit 3 when the publisher cannot be reached."""
+    chosen = settings()
+    since = datetime.now(UTC).date() - timedelta(weeks=weeks)
+    monday = since - timedelta(days=since.weekday())
+    summaries = []
+    try:
+        found = list(fetch_odisse(chosen.odisse_url, monday, timeout=chosen.fetch_timeout))
+    except PublisherAway as error:
+        typer.secho(f"meteo: offline: {error}; nothing was fetched, what is stored stays", err=True)
+        raise typer.Exit(EXIT_OFFLINE) from None
+    with _importing(chosen) as run:
+        for table, edition in found:
+            summaries.append(run("odisse", table, edition))
+    _tell(summaries)
+
+
+@contextmanager
+def _importing(chosen: Settings) -> Iterator[Callable[[str, Table, datetime | None], ImportSummary]]:
+    bootstrap = kafka_bootstrap(chosen)
+    ensure_topics(bootstrap, chosen.this_world, chosen.kafka_partitions)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        Publisher(bootstrap, chosen.this_world) as publisher,
+        Progress(*columns, console=Console(stderr=True)) as progress,
+    ):
+        importer = Importer(chosen.this_world, publisher, open_quarantine(chosen))
+
+        def run(key: str, table: Table, edition: datetime | None) -> ImportSummary:
+            task = progress.add_task(table.name[:50], total=len(table))
+            return importer.run(
+                key, table, edition=edition, advance=lambda rows: progress.advance(task, rows)
+            )
+
+        yield run
+
+
+def _tell(summaries: list[ImportSummary]) -> None:
+    for summary in summaries:
+        told = ", ".join(f"{signal} {count}" for signal, count in sorted(summary.reports.items()))
+        typer.echo(f"{summary.source}: {summary.rows} rows, {summary.published} reports ({told})")
+        if summary.refused_rows:
+            typer.echo(f"  {summary.refused_rows} rows refused and kept in quarantine, the first:", err=True)
+        for refusal in summary.refused[:5]:
+            where = f", field {refusal.field}" if refusal.field else ""
+            typer.echo(f"  {refusal.place}{where}: {refusal.reason}", err=True)
