@@ -21,7 +21,8 @@ stage imports $bin/lint-imports
 stage types $bin/mypy
 # Numerical libraries would each take every core; the tests and their services share them.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-stage tests $bin/pytest "$@"
+# A file that cannot be collected is a failure, and no reason to leave the others untested.
+stage tests $bin/pytest --continue-on-collection-errors "$@"
 
 if [ -n "$failed" ]; then
     echo "failed:$failed"
