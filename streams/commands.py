@@ -7,6 +7,7 @@ import typer
 from streams.import_commands import fetch, import_
 from streams.panel_commands import panel
 from streams.partner_commands import partners
+from streams.replay_commands import replay
 from streams.worker_commands import topics, worker
 
 
@@ -16,5 +17,6 @@ def register(app: typer.Typer) -> None:
     app.command("topics")(topics)
     app.command("import")(import_)
     app.command("fetch")(fetch)
+    app.command("replay")(replay)
     app.command("panel")(panel)
     app.add_typer(partners, name="partner")
