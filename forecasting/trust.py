@@ -50,12 +50,12 @@ BETS: tuple[tuple[str, tuple[float, float], tuple[float, float]], ...] = (
 )
 """Cause, and the two Beta densities whose mean is the bet."""
 
-EVIDENCE_DEGRADED = 500.0
-EVIDENCE_BROKEN = 2e4
+EVIDENCE_DEGRADED = 2000.0
+EVIDENCE_BROKEN = 5e4
 _EVIDENCE_CLEAR = 20.0
 _EVIDENCE_CAP = 1e6
-_DRIFT = np.array([0.5, 1.0])
-_CUSUM_DEGRADED = np.array([7.5, 10.0])
+_DRIFT = np.array([0.6, 1.25])
+_CUSUM_DEGRADED = np.array([8.0, 12.0])
 _CUSUM_BROKEN = 2.0
 _CUSUM_CAP = 2.5
 _WINSOR = 6.0

@@ -97,7 +97,7 @@ def test_at_most_one_false_flag_per_territory_in_180_quiet_days() -> None:
         flags, _ = watch(season(seed, 180), WARM_UP, WARM_UP + 180)
         raised.append((flags[1:] & ~flags[:-1]).sum(axis=0))
     assert np.max(raised) <= 1
-    assert np.mean(raised) < 0.35
+    assert np.mean(raised) < 0.2
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_at_most_one_false_flag_per_territory_in_180_quiet_days() -> None:
     ids=["doubling every three days", "reports collapse"],
 )
 def test_a_regime_break_is_flagged_within_a_week(regime: Break, causes: set[str]) -> None:
-    """The sum of all in every season, nine territories in ten by themselves, all of them through the sum."""
+    """The sum of all in every season, most territories by themselves, all of them through the sum."""
     alone = []
     for seed in range(2000, 2004):
         played = season(seed, 60, regime)
@@ -120,7 +120,7 @@ def test_a_regime_break_is_flagged_within_a_week(regime: Break, causes: set[str]
         assert all(verdict.state != "ok" for verdict in verdicts.values())
         assert {cause.key for cause in verdicts["all"].causes} <= causes
         assert verdicts["all"].widen > 1.15
-    assert np.mean(alone) > 0.85
+    assert np.mean(alone) > 0.8
 
 
 def test_nonsense_breaks_trust_and_falls_back_within_days() -> None:

@@ -1,0 +1,137 @@
+"""Explanations sum, are fair, and can be read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecasting.explain import GROUPS, Floats, fixed_order, linear, sentence, shapley
+from forecasting.messages import NAMES, SENTENCES, render
+
+
+def _game(seed: int, shape: tuple[int, ...] = (3, 4)) -> dict[frozenset[str], Floats]:
+    rng = np.random.default_rng(seed)
+    sets = [frozenset(g for i, g in enumerate(GROUPS) if mask >> i & 1) for mask in range(32)]
+    return {chosen: rng.normal(10, 3, shape) for chosen in sets}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_reference_parts_and_remainder_sum_to_the_published_median(seed: int) -> None:
+    """For any game, by both ways, with a published median the models did not give."""
+    game = _game(seed)
+    published = game[frozenset(GROUPS)] + 0.7
+    for found in (
+        shapley(game.__getitem__, GROUPS, published),
+        fixed_order(game.__getitem__, GROUPS, published),
+    ):
+        total = found.reference + found.parts.sum(axis=0) + found.remainder
+        np.testing.assert_allclose(total, published, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(found.remainder, 0.7, atol=1e-9)
+        np.testing.assert_array_equal(found.reference, game[frozenset()])
+
+
+def test_shapley_values_of_the_textbook_game() -> None:
+    """Gloves: one left (a), two right (b, c); a pair is worth 1. Values 2/3, 1/6, 1/6."""
+
+    def worth(chosen: frozenset[str]) -> Floats:
+        return np.array(1.0 if "a" in chosen and chosen & {"b", "c"} else 0.0)
+
+    found = shapley(worth, ["a", "b", "c"])
+    np.testing.assert_allclose(found.parts, [2 / 3, 1 / 6, 1 / 6], atol=1e-12)
+
+
+def test_a_group_that_changes_nothing_gets_nothing_and_twins_the_same() -> None:
+    """Null player and symmetry."""
+
+    def worth(chosen: frozenset[str]) -> Floats:
+        return np.array([3.0 * len(chosen & {"own", "calls"}) ** 2])
+
+    found = shapley(worth, ["own", "calls", "calendar"])
+    np.testing.assert_allclose(found.parts[:, 0], [6.0, 6.0, 0.0], atol=1e-12)
+
+
+def test_all_thirty_two_sets_are_asked_once() -> None:
+    """The price of an explanation is known."""
+    asked: list[frozenset[str]] = []
+    game = _game(0)
+
+    def counted(chosen: frozenset[str]) -> Floats:
+        asked.append(chosen)
+        return game[chosen]
+
+    shapley(counted, GROUPS)
+    assert len(asked) == len(set(asked)) == 32
+    asked.clear()
+    fixed_order(counted, GROUPS)
+    assert len(asked) == 6
+
+
+def test_a_linear_model_is_explained_as_shapley_would() -> None:
+    """Coefficients times features by group equal the Shapley values of the same model."""
+    rng = np.random.default_rng(2)
+    coefficients, features, baseline = rng.normal(size=6), rng.normal(size=(5, 6)), rng.normal(size=6)
+    groups = ["own", "own", "calls", "laboratory", "laboratory", "calendar"]
+    reference = np.full(5, 4.0)
+
+    def model(chosen: frozenset[str]) -> Floats:
+        used = np.array([group in chosen for group in groups])
+        value: Floats = reference + np.where(used, features - baseline, 0.0) @ coefficients
+        return value
+
+    fast = linear(coefficients, features, baseline, groups, reference)
+    slow = shapley(model, ["own", "calls", "laboratory", "calendar"])
+    np.testing.assert_allclose(fast.parts, slow.parts, atol=1e-9)
+    np.testing.assert_allclose(fast.published, slow.published, atol=1e-9)
+
+
+def test_a_curved_scale_keeps_signs_and_sum() -> None:
+    """A model on the fourth-root scale, explained in admissions."""
+    features = np.array([[0.3, -0.1], [0.2, -0.2]])
+    found = linear(
+        np.ones(2), features, np.zeros(2), ["own", "calls"], np.array([1.5, 1.5]), inverse=lambda x: x**4
+    )
+    np.testing.assert_allclose(found.published, [1.7**4, 1.5**4])
+    np.testing.assert_allclose(found.reference + found.parts.sum(axis=0), found.published, atol=1e-9)
+    assert (np.sign(found.parts) == np.sign(features.T)).all()
+    np.testing.assert_allclose(found.parts[:, 1], [0.2 * 4 * 1.5**3, -0.2 * 4 * 1.5**3], rtol=1e-6)
+
+
+def test_the_sentence_names_the_main_driver_in_both_languages() -> None:
+    """Rising by tests, falling by calls, and steady."""
+
+    def worth(chosen: frozenset[str]) -> Floats:
+        rise = 20 + 6.0 * ("laboratory" in chosen) - 1.0 * ("calls" in chosen)
+        fall = 20 - 6.0 * ("calls" in chosen) + 1.0 * ("own" in chosen)
+        return np.array([rise, fall, 20.0 + 0.2 * ("own" in chosen)])
+
+    found = shapley(worth, ["own", "calls", "laboratory"])
+    up, down, flat = (sentence(found, (i,)) for i in range(3))
+    assert (up.key, up.parameters["driver"]) == ("explain.rise", "laboratory")
+    assert (down.key, down.parameters["driver"], down.parameters["amount"]) == ("explain.fall", "calls", -6.0)
+    assert flat.key == "explain.steady"
+    assert render(up.key, up.parameters, "fr") == (
+        "La prévision (25) dépasse le niveau actuel (20), surtout par les tests de laboratoire (6)."
+    )
+    assert "laboratory tests (6)" in render(up.key, up.parameters, "en")
+
+
+def test_every_group_has_a_name_and_every_sentence_both_languages() -> None:
+    """The same parameters in French and in English."""
+    import string
+
+    assert set(GROUPS) | {"remainder"} <= set(NAMES)
+    for french, english in SENTENCES.values():
+        fields = [
+            {f.lower() for _, f, _, _ in string.Formatter().parse(text) if f} for text in (french, english)
+        ]
+        assert fields[0] == fields[1]
+
+
+@pytest.mark.parametrize("groups", [[], ["own", "own"], list("abcdef")])
+def test_groups_that_cannot_be_explained_are_refused(groups: list[str]) -> None:
+    """None, repeated, and six."""
+    with pytest.raises(ValueError, match="groups"):
+        shapley(lambda _: np.zeros(1), groups)
