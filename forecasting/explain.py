@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import factorial
 
 import numpy as np
@@ -139,7 +139,7 @@ def fixed_order(
     medians = [
         np.asarray(median_with(frozenset(names[:size])), dtype=np.float64) for size in range(len(names) + 1)
     ]
-    parts = np.stack([after - before for before, after in zip(medians[:-1], medians[1:], strict=True)])
+    parts = np.stack([after - before for before, after in pairwise(medians)])
     return _explained(names, medians[0], parts, medians[-1], published)
 
 
@@ -167,7 +167,7 @@ def linear(
         Model output at the baseline, on the model's scale.
     inverse : callable, optional
         From the model's scale to the target's, if it is not the same (fourth power, exponential); parts are
-        then the Aumann-Shapley values (Friedman & Moulin 1999, doi:10.1006/jeth.1998.2501), which keep signs
+        then the Aumann-Shapley values (Aumann & Shapley 1974), which keep signs
         and sum.
     published : ndarray, optional
         The median as published.

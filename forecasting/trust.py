@@ -16,8 +16,8 @@ news.
 *Two CUSUMs on standardised residuals* (Page 1954, doi:10.1093/biomet/41.1-2.100), because a PIT cannot tell
 three standard deviations from thirty. One step ahead, errors are independent but a model that follows the
 data hides a change of regime from them; a week ahead, it cannot have adapted yet, but errors overlap: that
-CUSUM has more slack and a higher bound. Bounds were set by simulation on quiet seasons (one false flag in
-about ten territory-seasons).
+CUSUM has more slack and a higher bound. Bounds were set by simulation on quiet seasons (one
+false flag in about fifteen territories over 180 days).
 
 A small territory cannot show a break within a week by itself; its parent can, so a flag is handed down.
 

@@ -1,0 +1,277 @@
+"""Draws that add up: hospitals, départements and regions tell one story.
+
+Let ``y`` be all nodes, ``b`` the bottom ones and ``S`` the summation matrix, ``y = S b``. Forecasts made node
+by node do not satisfy it. The minimum-trace reconciliation (MinT, Wickramasuriya, Athanasopoulos & Hyndman
+2019, doi:10.1080/01621459.2018.1448825) replaces them by the coherent ones of least error variance,
+
+    b = (S' W⁻¹ S)⁻¹ S' W⁻¹ ŷ,
+
+with ``W`` the covariance of past forecast errors, shrunk to its diagonal (Schäfer & Strimmer 2005,
+doi:10.2202/1544-6115.1175). It is applied draw by draw (Panagiotelis et al. 2023,
+doi:10.1016/j.ejor.2022.07.040), so the result is a coherent distribution. Negative bottom values are set to
+zero before summing up again, so sums are exact.
+
+Draws must go together across nodes before they can be added: with past errors given, each node's draws are
+reordered to the ranks of past errors (Schaake shuffle, Clark et al. 2004,
+doi:10.1175/1525-7541(2004)005<0243:TSSAMF>2.0.CO;2). Without that, independent draws of a hundred
+départements would give a nation far too sure of itself.
+
+>>> tree = hierarchy(("R", "a", "b"), {"a": "R", "b": "R"})
+>>> tree.matrix.tolist()
+[[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Method = Literal["mint", "bottom_up"]
+
+_REST = ":rest"
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """Which node is the sum of which.
+
+    Attributes
+    ----------
+    nodes : tuple of str
+        All nodes, in the order of the draws.
+    bottom : tuple of str
+        Nodes that are nobody's parent, and the rest of each parent that has more than its listed children.
+    matrix : ndarray, shape (node, bottom)
+        1 where a bottom node is part of a node.
+    children : mapping of str to tuple of str
+        Listed children of each parent.
+    incomplete : frozenset of str
+        Parents with a rest.
+    """
+
+    nodes: tuple[str, ...]
+    bottom: tuple[str, ...]
+    matrix: Floats
+    children: Mapping[str, tuple[str, ...]]
+    incomplete: frozenset[str]
+
+
+def hierarchy(nodes: Sequence[str], parents: Mapping[str, str], incomplete: Iterable[str] = ()) -> Hierarchy:
+    """Build the summation matrix from parents.
+
+    Parameters
+    ----------
+    nodes : sequence of str
+        Codes, in the order of the draws.
+    parents : mapping of node to node
+        Parent of each node that has one among ``nodes``; others are ignored.
+    incomplete : iterable of str
+        Parents that hold more than their listed children (a département of which two hospitals of five send
+        data); what is left over becomes a bottom node of its own.
+
+    Returns
+    -------
+    Hierarchy
+        Any depth; several roots are allowed.
+
+    Raises
+    ------
+    ValueError
+        If a node is repeated, or is its own ancestor.
+    """
+    codes = tuple(nodes)
+    if len(set(codes)) != len(codes):
+        raise ValueError(
+            f"nodes are repeated: {sorted(code for code in set(codes) if codes.count(code) > 1)}"
+        )
+    inside = {child: parent for child, parent in parents.items() if child in codes and parent in codes}
+    children: dict[str, tuple[str, ...]] = {}
+    for code in codes:
+        if code in inside:
+            children[inside[code]] = (*children.get(inside[code], ()), code)
+    open_parents = frozenset(incomplete) & frozenset(children)
+    bottom = tuple(code for code in codes if code not in children)
+    bottom += tuple(code + _REST for code in codes if code in open_parents)
+    up = inside | {code + _REST: code for code in open_parents}
+    place = {code: i for i, code in enumerate(codes)}
+    matrix = np.zeros((len(codes), len(bottom)))
+    for column, leaf in enumerate(bottom):
+        for ancestor in _lineage(leaf, up):
+            if ancestor in place:
+                matrix[place[ancestor], column] = 1.0
+    return Hierarchy(codes, bottom, matrix, children, open_parents)
+
+
+def reconcile(
+    draws: Floats,
+    tree: Hierarchy,
+    *,
+    errors: Floats | None = None,
+    method: Method = "mint",
+    whole: bool = False,
+    rng: np.random.Generator | None = None,
+) -> Floats:
+    """Make draws of all nodes add up.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (node, horizon, draw)
+        Made node by node, in the order of ``tree.nodes``, not negative.
+    tree : Hierarchy
+        Which node is the sum of which.
+    errors : ndarray, shape (node, time), optional
+        Past forecast errors (observed minus median) of all nodes at the same times; NaN for unknown, such
+        times are left out. Twenty times or more are used for both the weights and the joint order of draws;
+        otherwise draws are taken to go together as they are, and weights come from their own variances.
+    method : {"mint", "bottom_up"}
+        ``bottom_up`` keeps the bottom draws and sums them.
+    whole : bool
+        Round the bottom draws, for counts.
+    rng : numpy.random.Generator, optional
+        Needed with ``errors``: picks the past times whose ranks order the draws.
+
+    Returns
+    -------
+    ndarray, shape (node, horizon, draw)
+        Not negative; every parent is the sum of its children (and rest) to rounding error.
+
+    Raises
+    ------
+    ValueError
+        If the draws do not belong to the tree, or ``rng`` is missing.
+    """
+    if draws.ndim != 3 or draws.shape[0] != len(tree.nodes):
+        raise ValueError(f"draws have shape {draws.shape}, expected ({len(tree.nodes)} nodes, horizon, draw)")
+    base, past = np.asarray(draws, dtype=np.float64), _usable(errors)
+    if past is not None:
+        if rng is None:
+            raise ValueError("ordering draws by past errors needs a random generator: give rng")
+        base = ordered_by_errors(base, past, rng)
+    full, matrix = _with_rest(base, tree)
+    if method == "bottom_up":
+        bottom = full[_bottom_rows(tree)]
+    else:
+        weights = _weights(full, tree, past)
+        bottom = np.einsum("bn,nhd->bhd", _projection(matrix, weights), full)
+    bottom = np.maximum(np.round(bottom) if whole else bottom, 0.0)
+    coherent: Floats = np.einsum("nb,bhd->nhd", tree.matrix, bottom)
+    return coherent
+
+
+def shrunk_covariance(errors: Floats) -> Floats:
+    """Estimate the covariance of errors, shrunk to its diagonal.
+
+    Parameters
+    ----------
+    errors : ndarray, shape (node, time)
+        Past errors, no NaN.
+
+    Returns
+    -------
+    ndarray, shape (node, node)
+        Positive definite. The weight of the diagonal is Schäfer and Strimmer's, on the correlation scale.
+    """
+    times = errors.shape[1]
+    centred = errors - errors.mean(axis=1, keepdims=True)
+    deviation = np.sqrt(np.maximum((centred**2).sum(axis=1) / (times - 1), 1e-9))
+    z = centred / deviation[:, None]
+    correlation = z @ z.T / (times - 1)
+    # Var of each correlation from the products of its two standardised errors.
+    spread = ((z**2) @ (z**2).T / times - (z @ z.T / times) ** 2) * times / (times - 1) ** 2
+    off = ~np.eye(errors.shape[0], dtype=bool)
+    signal = float((correlation[off] ** 2).sum())
+    share = float(np.clip(spread[off].sum() / signal, 0.0, 1.0)) if signal > 0 else 1.0
+    shrunk = np.where(off, (1.0 - share) * correlation, 1.0)
+    covariance: Floats = shrunk * deviation[:, None] * deviation[None, :]
+    return covariance
+
+
+def ordered_by_errors(draws: Floats, errors: Floats, rng: np.random.Generator) -> Floats:
+    """Reorder each node's draws so that their ranks go together as past errors did.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (node, horizon, draw)
+        Draws; whole paths move together, ordered by their sum over the horizon.
+    errors : ndarray, shape (node, time)
+        Past errors at common times.
+    rng : numpy.random.Generator
+        Picks past times, with replacement; ties are broken by noise.
+
+    Returns
+    -------
+    ndarray, shape (node, horizon, draw)
+        The same draws of each node, in another order.
+    """
+    count = draws.shape[2]
+    picked = errors[:, rng.integers(0, errors.shape[1], count)]
+    jitter = 1e-6 * (errors.std(axis=1, keepdims=True) + 1e-9) * rng.standard_normal(picked.shape)
+    rank = np.argsort(np.argsort(picked + jitter, axis=1), axis=1)
+    sorted_paths = np.argsort(draws.sum(axis=1), axis=1)
+    order = np.take_along_axis(sorted_paths, rank, axis=1)
+    return np.take_along_axis(draws, order[:, None, :], axis=2)
+
+
+def _usable(errors: Floats | None) -> Floats | None:
+    if errors is None:
+        return None
+    whole = errors[:, np.isfinite(errors).all(axis=0)]
+    return whole if whole.shape[1] >= 20 else None
+
+
+def _lineage(leaf: str, up: Mapping[str, str]) -> list[str]:
+    line = [leaf]
+    while line[-1] in up:
+        line.append(up[line[-1]])
+        if line[-1] in line[:-1]:
+            raise ValueError(f"{line[-1]} is its own ancestor: {' → '.join(line)}")
+    return line
+
+
+def _with_rest(draws: Floats, tree: Hierarchy) -> tuple[Floats, Floats]:
+    """Add the rests as nodes, shape (node + rest, horizon, draw), and their rows to the matrix."""
+    place = {code: i for i, code in enumerate(tree.nodes)}
+    rests, rows = [], []
+    for column, leaf in enumerate(tree.bottom):
+        if leaf.endswith(_REST) and leaf not in place:
+            parent = leaf[: -len(_REST)]
+            inside = draws[[place[child] for child in tree.children[parent]]].sum(axis=0)
+            rests.append(np.maximum(draws[place[parent]] - inside, 0.0))
+            rows.append(np.eye(len(tree.bottom))[column])
+    if not rests:
+        return draws, tree.matrix
+    return np.concatenate([draws, np.stack(rests)]), np.vstack([tree.matrix, np.stack(rows)])
+
+
+def _bottom_rows(tree: Hierarchy) -> list[int]:
+    place = {code: i for i, code in enumerate(tree.nodes)}
+    rests = (leaf for leaf in tree.bottom if leaf not in place)
+    place |= {leaf: len(tree.nodes) + i for i, leaf in enumerate(rests)}
+    return [place[leaf] for leaf in tree.bottom]
+
+
+def _weights(full: Floats, tree: Hierarchy, past: Floats | None) -> Floats:
+    """Covariance of errors of all nodes and rests."""
+    variance = np.maximum(full.var(axis=2).mean(axis=1), 1e-6)
+    if past is None:
+        return np.diag(variance)
+    weights = np.asarray(np.diag(variance), dtype=np.float64)
+    known = len(tree.nodes)
+    weights[:known, :known] = shrunk_covariance(past)
+    # A rest has no past of its own and moves with its parent's draws: twice its variance keeps it the
+    # softest.
+    weights[range(known, full.shape[0]), range(known, full.shape[0])] = 2.0 * variance[known:]
+    return weights
+
+
+def _projection(matrix: Floats, weights: Floats) -> Floats:
+    """``(S' W⁻¹ S)⁻¹ S' W⁻¹``, shape (bottom, node)."""
+    ridge = 1e-9 * np.trace(weights) / weights.shape[0]
+    weighted = np.linalg.solve(weights + ridge * np.eye(weights.shape[0]), matrix).T
+    projection: Floats = np.linalg.solve(weighted @ matrix, weighted)
+    return projection
