@@ -1,11 +1,6 @@
 """The simulator: a territory with named partners, epidemics underneath, and a truth to test the engine against.
 
-`scenario` names a world, `simulate` makes a period of it (truth and individual envelopes), `history_counts` tells
-the same world as count reports, and `meteo simulate` streams it. Nothing here is real: every envelope is marked
-`simulated`, and partners and their numbers are invented.
+`scenario.scenario` names a world, `simulation.simulate` makes a period of it (truth and individual envelopes),
+`history.history_counts` tells the same world as count reports, and `meteo simulate` streams it. Nothing here is real:
+every envelope is marked `simulated`, and partners and their numbers are invented.
 """
-
-from streams.simulator.scenario import Scenario, scenario
-from streams.simulator.simulation import Simulation, simulate
-
-__all__ = ["Scenario", "Simulation", "scenario", "simulate"]

@@ -126,14 +126,14 @@ def partners_of(territory: str, scale: float) -> tuple[Partner, ...]:
         f"{number}9000011",
         f"CHU de l’Estuaire{suffix}",
         {"medecine": 0.805, "geriatrie": 0.75, "chirurgie": 0.88, "pediatrie": 0.80, "urgences": 0.70},
-        beds(medecine=432, geriatrie=148, chirurgie=222, pediatrie=48, rea=60),
+        beds(medecine=446, geriatrie=148, chirurgie=222, pediatrie=48, rea=60),
         1.06,
     )
     smaller = Facility(
         f"{number}9000029",
         f"CH du Pays d’Ancenault{suffix}",
         {},
-        beds(medecine=108, geriatrie=50, chirurgie=31, pediatrie=12, rea=12),
+        beds(medecine=112, geriatrie=50, chirurgie=31, pediatrie=12, rea=12),
         0.6,
     )
     acts = Lateness(batch=True, hours=0.5, cv=1.0, late=(0.99, 0.01))

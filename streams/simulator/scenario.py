@@ -1,6 +1,6 @@
 """A scenario: everything that determines a simulated world, and what is truly so in it.
 
->>> winter = scenario("winter", date(2025, 12, 8))
+>>> winter = scenario("winter")
 >>> winter.true_lead("sos_calls", "admissions", "covid") > 5
 True
 """
@@ -18,6 +18,8 @@ from streams.vocabulary.places import place
 
 NAMES = ("winter", "quiet", "break", "news", "outage")
 DEFAULT_SEED = 44
+# With the default seed a winter wave is rising, and hospitals fill up in the three weeks that follow.
+DEFAULT_DAY = date(2025, 12, 15)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _product(values: object) -> float:
 
 def scenario(
     name: str = "winter",
-    first_day: date = date(2025, 12, 8),
+    first_day: date = DEFAULT_DAY,
     *,
     seed: int = DEFAULT_SEED,
     territory: str = "44",

@@ -13,7 +13,7 @@ from streams.simulator.partners import BEDDED, CRITICAL, UNIT_NAMES
 from streams.simulator.randomness import generator
 from streams.simulator.scenario import Scenario
 
-_WEEKEND = {"chirurgie": 0.80, "medecine": 0.98, "geriatrie": 1.0, "pediatrie": 0.95}
+_WEEKEND = {"chirurgie": 0.90, "medecine": 0.99, "geriatrie": 1.0, "pediatrie": 1.0}
 _SUMMER, _NEW_YEAR = 0.93, 0.97
 # Mean share of a unit's beds closed on a day for want of staff.
 _CLOSED = 0.01
