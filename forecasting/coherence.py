@@ -260,7 +260,8 @@ def _weights(full: Floats, tree: Hierarchy, past: Floats | None) -> Floats:
     variance = np.maximum(full.var(axis=2).mean(axis=1), 1e-6)
     if past is None:
         return np.diag(variance)
-    weights = np.asarray(np.diag(variance), dtype=np.float64)
+    weights = np.zeros((variance.size, variance.size))
+    weights[np.diag_indices(variance.size)] = variance
     known = len(tree.nodes)
     weights[:known, :known] = shrunk_covariance(past)
     # A rest has no past of its own and moves with its parent's draws: twice its variance keeps it the

@@ -167,8 +167,7 @@ def linear(
         Model output at the baseline, on the model's scale.
     inverse : callable, optional
         From the model's scale to the target's, if it is not the same (fourth power, exponential); parts are
-        then the Aumann-Shapley values (Aumann & Shapley 1974), which keep signs
-        and sum.
+        then the Aumann-Shapley values (Aumann & Shapley 1974), which keep signs and sum.
     published : ndarray, optional
         The median as published.
 
