@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     small_count_threshold: int = Field(
         11, ge=0, description="Smallest partner count that may be read from an output."
     )
+    cache_dir: Path | None = Field(
+        None, description="Folder of downloaded service files; by default below the user's cache folder."
+    )
     odisse_url: str = Field(
         "https://odisse.santepubliquefrance.fr/api/explore/v2.1",
         description="Address of the publisher's open-data API used by `meteo fetch`.",
