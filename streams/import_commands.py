@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,14 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from infra.clock import PARIS, SystemClock, parse_as_of
 from infra.errors import MeteoError
-from infra.services.embedded import kafka_bootstrap
 from infra.settings import Settings, settings
-from streams.gateways.fetching import PublisherAway, fetch_odisse
-from streams.gateways.importing import Importer, ImportSummary
-from streams.gateways.open_data.tables import Table, read_table
-from streams.gateways.publisher import Publisher
-from streams.gateways.quarantine import Quarantine
-from streams.topics import ensure_topics
+
+# The work itself is loaded by the commands, so that `meteo` answers at once.
+if TYPE_CHECKING:
+    from streams.gateways.importing import ImportSummary
+    from streams.gateways.open_data.tables import Table
+    from streams.gateways.quarantine import Quarantine
 
 QUARANTINE_RETENTION = timedelta(days=30)
 EXIT_OFFLINE = 3
@@ -42,6 +41,8 @@ class Kind(StrEnum):
 
 def open_quarantine(chosen: Settings) -> Quarantine:
     """Return this gateway's quarantine, in the settings' folder."""
+    from streams.gateways.quarantine import Quarantine
+
     key = chosen.quarantine_key.get_secret_value() if chosen.quarantine_key else None
     folder = chosen.data_dir / "quarantine" / chosen.world
     return Quarantine(folder, key, SystemClock(), retention=QUARANTINE_RETENTION)
@@ -55,6 +56,8 @@ def import_(
     ] = "",
 ) -> None:
     """Publish open data files to Kafka as count reports; exit 1 when rows were refused."""
+    from streams.gateways.open_data.tables import read_table
+
     try:
         published_at = parse_as_of(edition, PARIS) if edition else None
     except ValueError as error:
@@ -74,6 +77,8 @@ def fetch(
     weeks: Annotated[int, typer.Option(min=1, help="Weeks asked for, up to this one.")] = 104,
 ) -> None:
     """Download the current Odissé series and publish them; exit 3 when the publisher cannot be reached."""
+    from streams.gateways.fetching import PublisherAway, fetch_odisse
+
     chosen = settings()
     since = datetime.now(UTC).date() - timedelta(weeks=weeks)
     monday = since - timedelta(days=since.weekday())
@@ -91,6 +96,11 @@ def fetch(
 
 @contextmanager
 def _importing(chosen: Settings) -> Iterator[Callable[[str, Table, datetime | None], ImportSummary]]:
+    from infra.services.embedded import kafka_bootstrap
+    from streams.gateways.importing import Importer
+    from streams.gateways.publisher import Publisher
+    from streams.topics import ensure_topics
+
     bootstrap = kafka_bootstrap(chosen)
     ensure_topics(bootstrap, chosen.this_world, chosen.kafka_partitions)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

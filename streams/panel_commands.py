@@ -5,23 +5,21 @@ from __future__ import annotations
 import sys
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from infra.clock import parse_as_of
-from infra.database import connect
 from infra.errors import MeteoError
-from infra.services.embedded import database_url
 from infra.settings import settings
-from infra.world_clock import StoredClock
-from streams.store.counts import read_counts
 from streams.vocabulary.places import place
 from streams.vocabulary.signals import SIGNALS
 from streams.vocabulary.syndromes import SYNDROMES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Form(StrEnum):
@@ -40,6 +38,12 @@ def panel(
     form: Annotated[Form, typer.Option("--format", help="Form of the output.")] = Form.TABLE,
 ) -> None:
     """Print what was known of a territory at a moment."""
+    # Loaded here, so that `meteo` itself answers at once.
+    from infra.database import connect
+    from infra.services.embedded import database_url
+    from infra.world_clock import StoredClock
+    from streams.store.counts import read_counts
+
     chosen = settings()
     where = place(territory or chosen.territory)
     address, world = database_url(chosen), chosen.this_world
@@ -74,6 +78,8 @@ def _write(counts: pd.DataFrame, title: str, form: Form) -> None:
     if counts.empty:
         typer.echo(f"{title}: nothing was known of these days")
         return
+    import pandas as pd
+
     wide = counts.assign(series=counts["signal"] + "\n" + counts["syndrome"]).pivot_table(
         index="reference_date", columns="series", values="value", aggfunc="first"
     )

@@ -10,26 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from infra.clock import PARIS, end_of_day, parse_as_of
-from infra.database import connect
 from infra.errors import MeteoError
-from infra.migrations import migrate
-from infra.services.embedded import database_url, kafka_bootstrap
 from infra.settings import Settings, settings
 from infra.world import World
-from infra.world_clock import set_clock
-from streams.gateways.publisher import Publisher
-from streams.replay.reports import read_folder
-from streams.replay.running import Replay, ask_pause, read_bookmark, read_speed
-from streams.store.partners import apply_open_data
-from streams.topics import ensure_topics
 
+# The work itself is loaded by the command, so that `meteo` answers at once.
+if TYPE_CHECKING:
+    from streams.replay.running import Replay
+
+_STORING_SECONDS = 600.0
 _WORDS = ("pause", "resume", "status")
 
 
@@ -48,6 +44,17 @@ def replay(
     ] = True,
 ) -> None:
     """Stream a folder of reference series in the order its reports became known, in a world of its own."""
+    from infra.database import connect
+    from infra.migrations import migrate
+    from infra.services.embedded import database_url, kafka_bootstrap
+    from infra.world_clock import set_clock
+    from streams.gateways.publisher import Publisher
+    from streams.intake.backlog import wait_until_read
+    from streams.replay.reports import read_folder
+    from streams.replay.running import Replay, read_speed
+    from streams.store.partners import apply_open_data
+    from streams.topics import ensure_topics
+
     chosen = settings()
     world = _replay_world(chosen, world_name)
     if folder in _WORDS:
@@ -75,6 +82,9 @@ def replay(
             world, connection, publisher, known, begin=begin, until=until, speed=read_speed(speed)
         )
         _run(running, begin, until, console, len(known))
+        if with_worker:
+            with console.status("storing"):
+                wait_until_read(bootstrap, world, timeout=_STORING_SECONDS)
 
 
 def _run(running: Replay, begin: datetime, until: datetime, console: Console, total: int) -> None:
@@ -99,6 +109,10 @@ def _run(running: Replay, begin: datetime, until: datetime, console: Console, to
 
 
 def _steer(chosen: Settings, world: World, word: str) -> None:
+    from infra.database import connect
+    from infra.services.embedded import database_url
+    from streams.replay.running import ask_pause, read_bookmark
+
     with connect(database_url(chosen), world, autocommit=True) as connection:
         stood = read_bookmark(connection) if word == "status" else ask_pause(connection, word == "pause")
     if stood is None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from infra.services.embedded import database_url, kafka_bootstrap
 from infra.settings import settings
 from infra.telemetry import configure_logs
-from streams.topics import ensure_topics
 
 
 def worker() -> None:
     """Read the topics of this world and store what they bring; start several to share the partitions."""
+    # Loaded here, so that `meteo` itself answers at once.
+    from infra.services.embedded import database_url, kafka_bootstrap
     from streams.intake.worker import Worker, run_worker
 
     chosen = settings()
@@ -30,6 +30,9 @@ def worker() -> None:
 
 def topics() -> None:
     """Make the topics of this world that are not there yet."""
+    from infra.services.embedded import kafka_bootstrap
+    from streams.topics import ensure_topics
+
     chosen = settings()
     made = ensure_topics(
         kafka_bootstrap(chosen),

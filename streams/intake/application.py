@@ -17,13 +17,12 @@ import structlog
 from tenacity import RetryError
 
 from infra.world import World
+from streams.intake.backlog import INTAKE_GROUP
 from streams.intake.validation import GATEWAY_LETTERS, Message
 from streams.intake.writing import BatchWriter
 from streams.topics import OBSERVATION_TOPICS
 
 log = structlog.get_logger(__name__)
-
-GROUP = "intake"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class BatchLimits:
 def build_application(world: World, bootstrap: str, data_dir: str) -> Any:
     """Return the Faust application of a world, without agents; its consumer group is the world's own."""
     return faust.App(
-        world.group(GROUP),
+        world.group(INTAKE_GROUP),
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
         datadir=data_dir,
         value_serializer="raw",

@@ -25,7 +25,7 @@ from streams.replay.reports import Known
 BOOKMARK = "replay"
 PER_MESSAGE = 500
 # At full speed the world's time goes on by this much at once.
-_STRIDE = timedelta(hours=6)
+_STRIDE = timedelta(days=1)
 _TICK_SECONDS = 0.5
 
 
