@@ -1,0 +1,406 @@
+"""What the page shows, gathered once: every text rendered, every figure already protected.
+
+Built from the same answers as the JSON, so page and API can not differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from api.answers import BulletinOut, DayOut, LeadOut
+from api.counts import Asked, published_moment, shown_counts
+from api.pages.charts import FanPoint, bands_of, fan_chart, signal_chart
+from api.rendering import bulletin_out, protected_series, protection_of
+from api.room import ReadingRoom, series_of_run
+from api.scopes import Reader
+from api.texts import Language, say, write
+from forecasting import store
+from forecasting.run import RunRecord, SeriesForecast, TerritoryBulletin
+from infra.clock import civil_date
+from infra.database import Connection
+from streams.vocabulary.places import zone_of
+from streams.vocabulary.signals import SIGNAL_KEYS
+from streams.vocabulary.signals import signal as signal_named
+
+UNITS = ("conventional", "critical")
+_STOCK = {"conventional": "occupied_beds", "critical": "occupied_critical_beds"}
+_PAST_DAYS = 28
+_SIGNAL_DAYS = 56
+_MOST_SIGNALS = 6
+_WEEK = 7
+
+
+@dataclass(frozen=True)
+class DayView:
+    """One tile of the strip."""
+
+    day: date
+    weekday: str
+    number: str
+    colour: str
+    letter: str
+    risk: str
+    label: str
+    is_today: bool
+
+
+@dataclass(frozen=True)
+class FanView:
+    """The fan of one unit: the chart, the sentence that says the same, and the table of its figures."""
+
+    unit: str
+    name: str
+    sentence: str
+    label: str
+    basis: str
+    shares: Sequence[str]
+    chart: Mapping[str, Any] | None
+    rows: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class UnitView:
+    """One unit's strip."""
+
+    unit: str
+    name: str
+    days: Sequence[DayView]
+
+
+@dataclass(frozen=True)
+class SignalView:
+    """One leading signal."""
+
+    name: str
+    lead: str
+    interval: str | None
+    strength: int | None
+    strength_text: str | None
+    label: str
+    chart: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class PartnerView:
+    """One partner with its signals."""
+
+    key: str
+    name: str
+    is_open: bool
+    state: str
+    signals: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class PageView:
+    """Everything the template needs of one bulletin."""
+
+    bulletin: BulletinOut
+    zone: str
+    expired: bool
+    units: Sequence[UnitView]
+    fans: Sequence[FanView]
+    signals: Sequence[SignalView]
+    signals_target: str
+    partners: Sequence[PartnerView]
+    driver: str | None
+
+
+def page_view(
+    room: ReadingRoom,
+    connection: Connection,
+    reader: Reader,
+    record: RunRecord,
+    bulletin: TerritoryBulletin,
+) -> PageView:
+    """Gather what the page of one territory shows."""
+    protection = protection_of(room, connection, reader, bulletin.freshness)
+    shown = bulletin_out(room, reader, record, bulletin, protection)
+    zone = zone_of(bulletin.territory)
+    series = [protected_series(s, protection) for s in _bed_series(connection, record, bulletin.territory)]
+    leads = leading(shown.leadlag)
+    counts = _counts(room, connection, reader, record, bulletin.territory, leads)
+    language = reader.language
+    return PageView(
+        bulletin=shown,
+        zone=zone,
+        expired=shown.valid_until < room.clock.now(),
+        units=[UnitView(u, say(f"unit.{u}", language), strip(shown, u, language)) for u in UNITS],
+        fans=[fan(shown, u, series, counts, language) for u in UNITS],
+        signals=[signal_view(row, counts, language) for row in leads],
+        signals_target=write(leads[0].target, "target", language) if leads else "",
+        partners=partners(shown, protection.open_partners, language, zone),
+        driver=_driver(shown, language),
+    )
+
+
+def _driver(bulletin: BulletinOut, language: Language) -> str | None:
+    unit = bulletin.headline_unit or "conventional"
+    day = bulletin.headline_day
+    found = [d for d in bulletin.days if d.unit == unit and (day is None or d.day == day) and d.driver]
+    return say("hero.why", language, group=found[0].driver) if found and bulletin.colour != "grey" else None
+
+
+def strip(bulletin: BulletinOut, unit: str, language: Language) -> list[DayView]:
+    """Return the tiles of a unit, day 0 first; a day without forecast is grey."""
+    known = {d.horizon: d for d in bulletin.days if d.unit == unit and not d.facility}
+    origin = bulletin.run.origin
+    return [_tile(origin + timedelta(days=h), h, unit, known.get(h), language) for h in range(15)]
+
+
+def _tile(day: date, horizon: int, unit: str, found: DayOut | None, language: Language) -> DayView:
+    colour = found.colour if found else "grey"
+    probability = found.probability if found else None
+    key = "strip.day" if probability is not None else "strip.day.unknown"
+    weekday = say("strip.today", language) if horizon == 0 else write(day, "weekday", language)
+    return DayView(
+        day=day,
+        weekday=weekday,
+        number=write(day, "day_number", language),
+        colour=colour,
+        letter=say(f"letter.{colour}", language),
+        risk="–" if probability is None else write(probability, "percent", language),
+        label=say(key, language, unit=unit, day=day, colour=colour, probability=probability),
+        is_today=horizon == 0,
+    )
+
+
+def _bed_series(connection: Connection, record: RunRecord, territory: str) -> list[SeriesForecast]:
+    wanted = [
+        key
+        for key in store.targets(connection, territory, record.as_of)
+        if key.partition(":")[0] in _STOCK.values()
+    ]
+    found = (series_of_run(connection, record, territory, key) for key in wanted)
+    return [series for series in found if series is not None]
+
+
+def fan(
+    bulletin: BulletinOut,
+    unit: str,
+    series: Sequence[SeriesForecast],
+    counts: pd.DataFrame,
+    language: Language,
+) -> FanView:
+    """Return the fan of one unit."""
+    days = sorted((d for d in bulletin.days if d.unit == unit and not d.facility), key=lambda d: d.horizon)
+    days = [d for d in days if d.beds_needed]
+    name = say(f"unit.{unit}", language)
+    basis = say(f"basis.{days[0].basis if days else 'none'}", language)
+    if not days:
+        empty = say("fan.empty", language)
+        return FanView(unit, name, empty, empty, basis, [], None, [])
+    whole = _same_need(days, unit, series)
+    points = [_point(day, whole) for day in days]
+    syndrome = whole.target.syndrome if whole is not None else "all"
+    past = observed(counts, _STOCK[unit], syndrome, before=days[0].day, days=_PAST_DAYS)
+    sentence = fan_sentence(_telling_day(days, bulletin), language)
+    shares = [write(share, "percent", language) for _, _, share, _ in reversed(bands_of(points))]
+    return FanView(
+        unit=unit,
+        name=name,
+        sentence=sentence,
+        label=say("fan.chart.label", language, unit=unit, sentence=sentence),
+        basis=basis,
+        shares=shares,
+        chart=fan_chart(points, past, language),
+        rows=[_row(day, language) for day in days],
+    )
+
+
+def _same_need(days: Sequence[DayOut], unit: str, series: Sequence[SeriesForecast]) -> SeriesForecast | None:
+    """Return the series that is the need itself, with all its levels: the one with the same medians."""
+    medians = {d.horizon: d.beds_needed["0.5"] for d in days if d.beds_needed and "0.5" in d.beds_needed}
+    for candidate in series:
+        if candidate.target.signal != _STOCK[unit] or 0.5 not in candidate.levels:
+            continue
+        median = candidate.quantiles[:, candidate.levels.index(0.5)]
+        pairs = [(medians[h], m) for h, m in zip(candidate.horizons, median, strict=True) if h in medians]
+        if pairs and all(abs(a - b) <= 1.0 for a, b in pairs):
+            return candidate
+    return None
+
+
+def _point(day: DayOut, whole: SeriesForecast | None) -> FanPoint:
+    needed = {float(level): value for level, value in (day.beds_needed or {}).items()}
+    if whole is not None and day.horizon in whole.horizons:
+        row = whole.quantiles[whole.horizons.index(day.horizon)]
+        needed = {level: float(value) for level, value in zip(whole.levels, row, strict=True)}
+    free = day.beds_free or {}
+    return FanPoint(day.day, needed, free.get("0.5"), free.get("0.05"), free.get("0.95"))
+
+
+def _telling_day(days: Sequence[DayOut], bulletin: BulletinOut) -> DayOut:
+    """Return the day worth a sentence: the headline's, else the riskiest of the coming week, else the last."""
+    for day in days:
+        if day.day == bulletin.headline_day and day.unit == bulletin.headline_unit:
+            return day
+    week = [d for d in days if 1 <= d.horizon <= _WEEK] or list(days)
+    return max(week, key=lambda d: (d.probability or 0.0, d.horizon))
+
+
+def fan_sentence(day: DayOut, language: Language) -> str:
+    """Return the sentence that says what the chart shows of one day."""
+    needed = day.beds_needed or {}
+    free = (day.beds_free or {}).get("0.5")
+    key = "fan.sentence" if free is not None else "fan.sentence.nofree"
+    text = say(
+        key,
+        language,
+        day=day.day,
+        median=needed.get("0.5"),
+        low=needed.get("0.05"),
+        high=needed.get("0.95"),
+        free=free,
+    )
+    return text[:1].upper() + text[1:]
+
+
+def _row(day: DayOut, language: Language) -> dict[str, str]:
+    needed, free = day.beds_needed or {}, day.beds_free or {}
+
+    def number(value: float | None) -> str:
+        return "–" if value is None else write(value, "number", language)
+
+    return {
+        "day": write(day.day, "short_day", language),
+        "median": number(needed.get("0.5")),
+        "low": number(needed.get("0.05")),
+        "high": number(needed.get("0.95")),
+        "free": number(free.get("0.5")),
+        "risk": "–" if day.probability is None else write(day.probability, "percent", language),
+    }
+
+
+def leading(rows: Sequence[LeadOut]) -> list[LeadOut]:
+    """Return the signals worth showing: known leads, the strongest first, each signal once."""
+    known = [row for row in rows if row.lag_days is not None and row.signal.partition(":")[0] in SIGNAL_KEYS]
+    known.sort(key=lambda row: -(row.strength or 0.0))
+    first: dict[str, LeadOut] = {}
+    for row in known:
+        first.setdefault(row.signal, row)
+    return list(first.values())[:_MOST_SIGNALS]
+
+
+def signal_view(row: LeadOut, counts: pd.DataFrame, language: Language) -> SignalView:
+    """Return one leading signal with its curve."""
+    key, _, syndrome = row.signal.partition(":")
+    wanted = [s for s in (syndrome, row.target.partition(":")[2], "all") if s]
+    values: list[tuple[date, float]] = []
+    for candidate in wanted:
+        values = weekly_mean(observed(counts, key, candidate, days=_SIGNAL_DAYS + _WEEK))
+        if values:
+            break
+    days = row.lag_days or 0.0
+    strength = None if row.strength is None else max(0.0, min(1.0, row.strength))
+    return SignalView(
+        name=signal_named(key).label_fr if language == "fr" else signal_named(key).label_en,
+        lead=say("signals.days", language, days=days) if days >= 0.5 else say("signals.same_day", language),
+        interval=None
+        if row.low is None or row.high is None
+        else say("signals.interval", language, low=row.low, high=row.high),
+        strength=None if strength is None else round(strength * 10),
+        strength_text=None if strength is None else say("signals.strength", language, strength=strength),
+        label=say("signals.chart.label", language, signal=key, start=values[0][0], end=values[-1][0])
+        if values
+        else "",
+        chart=signal_chart(values, language) if values else None,
+    )
+
+
+def observed(
+    counts: pd.DataFrame, signal: str, syndrome: str, *, days: int, before: date | None = None
+) -> list[tuple[date, float]]:
+    """Return the shown daily values of a series, the newest `days` of them."""
+    if counts.empty:
+        return []
+    rows = counts[
+        (counts["signal"] == signal) & (counts["syndrome"] == syndrome) & (counts["facility"] == "")
+    ]
+    rows = rows[rows["value"].notna()]
+    if before is not None:
+        rows = rows[rows["reference_date"] < pd.Timestamp(before)]
+    pairs = zip(rows["reference_date"], rows["value"], strict=True)
+    return [(when.date(), float(value)) for when, value in pairs][-days:]
+
+
+def weekly_mean(values: Sequence[tuple[date, float]]) -> list[tuple[date, float]]:
+    """Return the mean over the seven days that end each day, where all seven are known."""
+    if len(values) < _WEEK:
+        return []
+    series = pd.Series({pd.Timestamp(day): value for day, value in values}).sort_index()
+    daily = series.reindex(pd.date_range(series.index[0], series.index[-1]))
+    means = daily.rolling(_WEEK, min_periods=_WEEK - 1).mean().dropna()
+    days = pd.DatetimeIndex(means.index)
+    return [(day.date(), round(float(value), 2)) for day, value in zip(days, means, strict=True)]
+
+
+def _counts(
+    room: ReadingRoom,
+    connection: Connection,
+    reader: Reader,
+    record: RunRecord,
+    territory: str,
+    leads: Sequence[LeadOut],
+) -> pd.DataFrame:
+    """Read the past of the beds and of the leading signals, as the run could know it."""
+    moment = published_moment(room, connection, reader, record.as_of)
+    if moment is None:
+        return pd.DataFrame()
+    end = civil_date(moment, zone_of(territory)) + timedelta(days=1)
+    keys = sorted({row.signal.partition(":")[0] for row in leads} | set(_STOCK.values()))
+    syndromes = {"all", *(s.partition(":")[2] for row in leads for s in (row.signal, row.target))} - {""}
+    start = end - timedelta(days=_SIGNAL_DAYS + _WEEK)
+    asked = Asked(territory, keys, sorted(syndromes), start, end, moment)
+    rows = shown_counts(room, connection, reader, asked)
+    return (
+        rows.groupby(["signal", "syndrome", "reference_date"], as_index=False, sort=True)
+        .agg(value=("value", lambda v: v.sum(skipna=False)))
+        .assign(facility="")
+        if not rows.empty
+        else rows
+    )
+
+
+def partners(
+    bulletin: BulletinOut, opened: frozenset[str], language: Language, zone: str
+) -> list[PartnerView]:
+    """Return the partners with their signals, those that worry first."""
+    order = {"silent": 0, "late": 1, "fresh": 2}
+    found: list[PartnerView] = []
+    for key in dict.fromkeys(row.partner for row in bulletin.freshness):
+        rows = [row for row in bulletin.freshness if row.partner == key]
+        states = sorted((row.state for row in rows), key=lambda s: order.get(s, 0))
+        found.append(
+            PartnerView(
+                key=key,
+                name=rows[0].name,
+                is_open=key in opened,
+                state=states[0],
+                signals=[
+                    {
+                        "name": write(row.signal, "signal", language),
+                        "state": row.state,
+                        "state_text": say(f"partners.{row.state}", language),
+                        "newest": say("partners.newest", language, day=row.newest_reference)
+                        if row.newest_reference
+                        else say("partners.never", language),
+                        "reported": _when(row.newest_reported, language, zone),
+                    }
+                    for row in rows
+                ],
+            )
+        )
+    return sorted(found, key=lambda p: (order.get(p.state, 0), p.name))
+
+
+def _when(moment: datetime | None, language: Language, zone: str) -> str:
+    if moment is None:
+        return ""
+    text = f"{write(moment, 'short_day', language, zone)}, {write(moment, 'time', language, zone)}"
+    return say("partners.reported", language, text=text)

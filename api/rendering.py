@@ -1,0 +1,265 @@
+"""From what a run published to what a reader is shown: protected, named, and in the reader's language.
+
+The only place where the run's shapes become answers, so the page and the JSON can not differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from api.answers import (
+    BulletinOut,
+    DayOut,
+    FreshnessOut,
+    LeadOut,
+    MessageOut,
+    RunRef,
+    SeriesOut,
+)
+from api.disclosure import bottom_coded
+from api.room import ReadingRoom
+from api.scopes import Reader
+from api.texts import Language, has, say
+from forecasting.run import (
+    LeadLagRow,
+    Message,
+    PartnerFreshness,
+    RunRecord,
+    SeriesForecast,
+    TerritoryBulletin,
+    VigilanceDay,
+)
+from infra.clock import PARIS
+from infra.database import Connection
+from streams.store.partners import Agreement, agreements_in_force
+from streams.vocabulary.places import place, zone_of
+
+_AGGREGATES = frozenset({"region", "country"})
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What a reader may see of one territory.
+
+    Attributes
+    ----------
+    threshold
+        Smallest count that may be read; 0 where all sources are open or the reader may see everything.
+    names
+        Names of the partners by key.
+    facilities
+        Whether figures of facilities may be shown.
+    """
+
+    threshold: int
+    names: Mapping[str, str]
+    facilities: bool
+    open_partners: frozenset[str] = frozenset()
+
+    @property
+    def stated_threshold(self) -> int | None:
+        """The threshold as told in answers: None where figures are exact."""
+        return self.threshold or None
+
+
+def protection_of(
+    room: ReadingRoom, connection: Connection, reader: Reader, freshness: tuple[PartnerFreshness, ...]
+) -> Protection:
+    """Return the protection that the agreements of a territory's partners ask for."""
+    agreements = {key: held.agreement for key, held in agreements_in_force(connection).items()}
+    threshold = (
+        0
+        if reader.sees_facilities
+        else strictest({row.partner for row in freshness}, agreements, room.settings.small_count_threshold)
+    )
+    names = {key: agreement.name for key, agreement in agreements.items()}
+    opened = frozenset(key for key, agreement in agreements.items() if agreement.open_licence)
+    return Protection(threshold, names, reader.sees_facilities, opened)
+
+
+def strictest(partners: set[str], agreements: Mapping[str, Agreement], default: int) -> int:
+    """Return the largest threshold among partners; the default for one without agreement, or for none."""
+    if not partners:
+        return default
+    asked = []
+    for partner in partners:
+        agreement = agreements.get(partner)
+        if agreement is None:
+            asked.append(default)
+        else:
+            asked.append(0 if agreement.open_licence else agreement.threshold)
+    return max(asked)
+
+
+def protected_bulletin(bulletin: TerritoryBulletin, protection: Protection) -> TerritoryBulletin:
+    """Return the bulletin with figures of facilities left out and small figures coded."""
+    days = tuple(
+        protected_day(day, protection, bulletin.territory)
+        for day in bulletin.days
+        if protection.facilities or not day.facility
+    )
+    message = protected_message(bulletin.message, protection, bulletin.territory)
+    return replace(bulletin, days=days, message=message)
+
+
+def protected_message(message: Message, protection: Protection, territory: str) -> Message:
+    """Return a message whose beds needed are coded as those of the days are."""
+    needed = message.params.get("needed")
+    if not protection.threshold or not isinstance(needed, (int, float)):
+        return message
+    aggregate = place(territory).kind in _AGGREGATES
+    coded = bottom_coded(np.array([float(needed)]), protection.threshold, aggregate=aggregate)
+    return replace(message, params={**message.params, "needed": float(coded[0])})
+
+
+def protected_day(day: VigilanceDay, protection: Protection, territory: str) -> VigilanceDay:
+    """Return one day with its small figures coded; the free beds are capacity, and only rounded."""
+    if not protection.threshold:
+        return day
+    needed, free = day.beds_needed, day.beds_free
+    if needed is not None:
+        aggregate = place(territory).kind in _AGGREGATES
+        coded = bottom_coded(np.array(list(needed.values())), protection.threshold, aggregate=aggregate)
+        needed = dict(zip(needed, coded.tolist(), strict=True))
+    if free is not None:
+        free = {level: float(round(value)) for level, value in free.items()}
+    return replace(day, beds_needed=needed, beds_free=free)
+
+
+def protected_series(series: SeriesForecast, protection: Protection) -> SeriesForecast:
+    """Return a series with its small figures coded and without its draws."""
+    if not protection.threshold:
+        return replace(series, draws=None)
+    aggregate = place(series.territory).kind in _AGGREGATES or series.target.syndrome == "all"
+    return replace(
+        series,
+        quantiles=bottom_coded(series.quantiles, protection.threshold, aggregate=aggregate),
+        mean=bottom_coded(series.mean, protection.threshold, aggregate=aggregate),
+        draws=None,
+        explanation=None,
+    )
+
+
+def message_out(
+    message: Message, language: Language, names: Mapping[str, str], zone: str = PARIS
+) -> MessageOut:
+    """Return a message with its sentence, in which partners go by their names."""
+    params = dict(message.params)
+    partner = params.get("partner")
+    worded = {**params, "partner": names.get(str(partner), partner)} if partner else params
+    key = message.key
+    if not has(key):
+        key, worded = "trust.unknown", {"name": message.key}
+    return MessageOut(key=message.key, params=params, text=say(key, language, zone, **worded))
+
+
+def run_ref(record: RunRecord) -> RunRef:
+    """Return what an answer tells of its run."""
+    return RunRef(
+        id=record.id,
+        cycle=record.cycle,
+        origin=record.origin,
+        as_of=record.as_of,
+        created=record.created,
+        digest=record.digest,
+    )
+
+
+def day_out(day: VigilanceDay) -> DayOut:
+    """Return one day of a unit."""
+    return DayOut(
+        facility=day.facility,
+        unit=day.unit,
+        day=day.day,
+        horizon=day.horizon,
+        colour=day.colour,
+        probability=day.probability,
+        beds_needed=None if day.beds_needed is None else dict(day.beds_needed),
+        beds_free=None if day.beds_free is None else dict(day.beds_free),
+        basis=day.basis,
+        driver=day.driver,
+    )
+
+
+def freshness_out(row: PartnerFreshness, names: Mapping[str, str]) -> FreshnessOut:
+    """Return one partner's freshness with its name."""
+    return FreshnessOut(
+        partner=row.partner,
+        name=names.get(row.partner, row.partner),
+        signal=row.signal,
+        newest_reference=row.newest_reference,
+        newest_reported=row.newest_reported,
+        state=row.state,
+    )
+
+
+def lead_out(row: LeadLagRow) -> LeadOut:
+    """Return one row of the lag atlas."""
+    return LeadOut(
+        signal=row.signal,
+        target=row.target,
+        lag_days=row.lag_days,
+        low=row.low,
+        high=row.high,
+        strength=row.strength,
+    )
+
+
+def bulletin_out(
+    room: ReadingRoom,
+    reader: Reader,
+    record: RunRecord,
+    bulletin: TerritoryBulletin,
+    protection: Protection,
+    *,
+    with_days: bool = True,
+) -> BulletinOut:
+    """Return a bulletin as its reader may see it."""
+    shown = protected_bulletin(bulletin, protection)
+    zone = zone_of(bulletin.territory)
+    return BulletinOut(
+        territory=shown.territory,
+        name=place(shown.territory).name,
+        colour=shown.colour,
+        headline_day=shown.headline_day,
+        headline_unit=shown.headline_unit,
+        message=message_out(shown.message, reader.language, protection.names, zone),
+        trust=shown.trust,
+        trust_causes=[
+            message_out(cause, reader.language, protection.names, zone) for cause in shown.trust_causes
+        ],
+        valid_until=shown.valid_until,
+        issuer=room.settings.issuer,
+        world=room.world.name,
+        world_kind=room.world.kind,
+        notice=say("notice.state", reader.language),
+        small_count_threshold=protection.stated_threshold,
+        run=run_ref(record),
+        days=[day_out(day) for day in shown.days] if with_days else [],
+        freshness=[freshness_out(row, protection.names) for row in shown.freshness],
+        leadlag=[lead_out(row) for row in shown.leadlag],
+    )
+
+
+def series_out(record: RunRecord, series: SeriesForecast, protection: Protection) -> SeriesOut:
+    """Return a series as its reader may see it."""
+    shown = protected_series(series, protection)
+    explanation: Mapping[str, Any] | None = shown.explanation
+    return SeriesOut(
+        target=shown.target.key,
+        facility=shown.facility,
+        unit_of_measure=shown.unit_of_measure,
+        horizons=list(shown.horizons),
+        dates=[record.origin + timedelta(days=h) for h in shown.horizons],
+        levels=list(shown.levels),
+        quantiles=shown.quantiles.tolist(),
+        mean=shown.mean.tolist(),
+        models=dict(shown.models),
+        explanation=None if explanation is None else dict(explanation),
+        small_count_threshold=protection.stated_threshold,
+    )
