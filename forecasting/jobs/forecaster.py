@@ -20,6 +20,7 @@ from forecasting.jobs.seeds import stream
 from forecasting.jobs.yardstick import LEAST_DAYS, draw_persistence, known_days
 from forecasting.panel import Panel
 from forecasting.run import HORIZON_DAYS
+from streams.vocabulary.signals import signal as signal_of
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +99,7 @@ def draw_target(
         paths = None if answer is None else np.asarray(answer.distribution.draws[place])
         if paths is None or not np.all(np.isfinite(paths)) or _is_wild(panel, target, territory, paths):
             fallen[territory] = reason if paths is None else "not finite or wild"
-            paths = _yardstick(panel, target, territory, draws, seed)
+            paths = draw_yardstick(panel, target, territory, draws, seed)
         found[territory] = np.maximum(paths, 0.0)
     if answer is None:
         return TargetDraws(found, {}, fallen)
@@ -159,9 +160,11 @@ def _is_wild(panel: Panel, target: str, territory: str, paths: Floats) -> bool:
     return bool(np.median(paths, axis=1).max() > 20.0 * (highest + 5.0))
 
 
-def _yardstick(panel: Panel, target: str, territory: str, draws: int, seed: int) -> Floats:
+def draw_yardstick(panel: Panel, target: str, territory: str, draws: int, seed: int) -> Floats:
+    """Draw the days of `HORIZONS` of one target by the yardstick, shape (`HORIZONS`, draw)."""
     values = panel.series(target)[:, panel.territories.index(territory)]
     # 1 January 1970 was a Thursday.
     weekdays = (panel.dates.astype("datetime64[D]").astype(np.int64) + 3) % 7
     rng = stream(seed, territory, target, "yardstick")
-    return draw_persistence(values, weekdays, HORIZON_DAYS, draws, rng, back=BACK_DAYS)
+    is_stock = signal_of(target.split(":")[0]).kind == "stock"
+    return draw_persistence(values, weekdays, HORIZON_DAYS, draws, rng, back=BACK_DAYS, stock=is_stock)

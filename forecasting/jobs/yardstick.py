@@ -32,6 +32,7 @@ def draw_persistence(
     rng: np.random.Generator,
     *,
     back: int = 0,
+    stock: bool = False,
 ) -> Floats:
     """Draw days `-back` to `days` of a count that stays as it is.
 
@@ -41,6 +42,10 @@ def draw_persistence(
         Days up to and including day 0, NaN where unknown, shape (time,).
     weekdays
         Weekday of each of those days, Monday 0, shape (time,).
+    back
+        Days before day 0 to return too.
+    stock
+        Whether the count is of what is present: then its level is its newest value, without a weekday pattern.
 
     Returns
     -------
@@ -55,17 +60,20 @@ def draw_persistence(
     if known_days(values) < LEAST_DAYS:
         raise ValueError(f"only {known_days(values)} days are known, {LEAST_DAYS} are needed")
     last = int(np.flatnonzero(np.isfinite(values))[-1])
-    pattern = _weekday_pattern(values[: last + 1], weekdays[: last + 1])
-    level = _levels(values[: last + 1] / pattern[weekdays[: last + 1]])
+    seen = values[: last + 1]
+    pattern = np.ones(WEEK) if stock else _weekday_pattern(seen, weekdays[: last + 1])
+    level = seen if stock else _levels(seen / pattern[weekdays[: last + 1]])
     sigma = _daily_sigma(level)
     ahead = len(values) - 1 - last + days
     steps = np.cumsum(rng.normal(0.0, sigma, (ahead, draws)), axis=0)
     path = np.maximum(np.sqrt(level[-1]) + steps, 0.0) ** 2
     coming = (weekdays[last] + 1 + np.arange(ahead)) % WEEK
     mean = np.maximum(path * pattern[coming][:, None], 1e-9)
-    size = _dispersion(values[: last + 1], level, pattern[weekdays[: last + 1]])
-    drawn = rng.poisson(mean * rng.gamma(size, 1.0 / size, mean.shape)).astype(float)
-    seen = values[: last + 1]
+    if stock:
+        drawn = mean
+    else:
+        size = _dispersion(seen, level, pattern[weekdays[: last + 1]])
+        drawn = rng.poisson(mean * rng.gamma(size, 1.0 / size, mean.shape)).astype(float)
     filled = np.where(np.isfinite(seen), seen, level * pattern[weekdays[: last + 1]])
     known = np.repeat(np.nan_to_num(filled)[:, None], draws, axis=1)
     return np.vstack([known, drawn])[-(back + 1 + days) :]

@@ -10,6 +10,7 @@ from forecasting.store.reading import (
     bulletin,
     facilities,
     inputs,
+    last_moments,
     latest_bulletin,
     latest_bulletins,
     run,
@@ -21,30 +22,38 @@ from forecasting.store.reading import (
     targets,
 )
 from forecasting.store.reference import append_reference, previous_colours, reference_document
+from forecasting.store.scores import Score, Skill, record_scores, scores, skill, unscored_runs
 from forecasting.store.writing import prune_draws, scope_key, write_run
 
 __all__ = [
     "ChainFault",
     "RunDraft",
     "RunPlan",
+    "Score",
+    "Skill",
     "append_reference",
     "bulletin",
     "check_chain",
     "check_run",
     "facilities",
     "inputs",
+    "last_moments",
     "latest_bulletin",
     "latest_bulletins",
     "previous_colours",
     "prune_draws",
+    "record_scores",
     "reference_document",
     "run",
     "run_bulletins",
     "run_series",
     "runs",
     "scope_key",
+    "scores",
     "series",
+    "skill",
     "states",
     "targets",
+    "unscored_runs",
     "write_run",
 ]

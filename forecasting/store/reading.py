@@ -255,3 +255,11 @@ def states(connection: Connection, scope: str, as_of: datetime) -> dict[str, byt
         (scope, as_of),
     )
     return {name: canonical.decompress(content) for name, content in rows}
+
+
+def last_moments(connection: Connection) -> tuple[datetime | None, datetime | None]:
+    """Return the as-of of the newest run of a cycle, and of the newest run for whatever reason."""
+    row = connection.execute(
+        "SELECT max(as_of) FILTER (WHERE reason IN ('cycle', 'catch-up')), max(as_of) FROM run"
+    ).fetchone()
+    return (row[0], row[1]) if row else (None, None)
