@@ -264,8 +264,7 @@ def _weights(full: Floats, tree: Hierarchy, past: Floats | None) -> Floats:
     weights[np.diag_indices(variance.size)] = variance
     known = len(tree.nodes)
     weights[:known, :known] = shrunk_covariance(past)
-    # A rest has no past of its own and moves with its parent's draws: twice its variance keeps it the
-    # softest.
+    # A rest has no past of its own and moves with its parent's draws: it is kept the softest.
     weights[range(known, full.shape[0]), range(known, full.shape[0])] = 2.0 * variance[known:]
     return weights
 
@@ -273,6 +272,5 @@ def _weights(full: Floats, tree: Hierarchy, past: Floats | None) -> Floats:
 def _projection(matrix: Floats, weights: Floats) -> Floats:
     """``(S' W⁻¹ S)⁻¹ S' W⁻¹``, shape (bottom, node)."""
     ridge = 1e-9 * np.trace(weights) / weights.shape[0]
-    weighted = np.linalg.solve(weights + ridge * np.eye(weights.shape[0]), matrix).T
-    projection: Floats = np.linalg.solve(weighted @ matrix, weighted)
-    return projection
+    weighted = np.asarray(np.linalg.solve(weights + ridge * np.eye(weights.shape[0]), matrix).T)
+    return np.asarray(np.linalg.solve(weighted @ matrix, weighted), dtype=np.float64)

@@ -9,6 +9,7 @@ to come.
 - :mod:`.point`: expected finals, tuned on past nowcasts;
 - :mod:`.dispersion`: error model and draws;
 - :mod:`.nowcasting`: the nowcast, and what to do without a triangle;
+- :mod:`.tail`: draws for the newest periods of a panel, from a frame with all its revisions;
 - :mod:`.evaluation`: the report on past vintages.
 
 Method: *baselinenowcast*, Johnson et al. 2025 (doi:10.12688/wellcomeopenres.25027.2).
@@ -17,6 +18,7 @@ Method: *baselinenowcast*, Johnson et al. 2025 (doi:10.12688/wellcomeopenres.250
 from forecasting.nowcast.delays import Completeness, estimate_completeness
 from forecasting.nowcast.evaluation import nowcast_report
 from forecasting.nowcast.nowcasting import Nowcast, nowcast, nowcast_without_triangle
+from forecasting.nowcast.tail import nowcast_tail
 from forecasting.nowcast.triangle import ReportingTriangle, triangle_of_revisions, triangle_of_vintages
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "estimate_completeness",
     "nowcast",
     "nowcast_report",
+    "nowcast_tail",
     "nowcast_without_triangle",
     "triangle_of_revisions",
     "triangle_of_vintages",

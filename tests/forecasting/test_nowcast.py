@@ -12,6 +12,7 @@ from forecasting.nowcast import (
     estimate_completeness,
     nowcast,
     nowcast_report,
+    nowcast_tail,
     nowcast_without_triangle,
     triangle_of_revisions,
     triangle_of_vintages,
@@ -219,6 +220,49 @@ def test_a_missing_column_is_named() -> None:
     """The person reading the message can mend the frame."""
     with pytest.raises(ValueError, match="territory"):
         triangle_of_vintages(pd.DataFrame({"as_of": [], "date": [], "value": []}), "2021-01-01")
+
+
+def _revisions(steps: int = 60) -> pd.DataFrame:
+    triangle, _ = simulated(steps=steps)
+    rows = [
+        (code, triangle.dates[t], "ed", triangle.cumulative[t, d, p], triangle.dates[t] + d)
+        for t in range(steps) for d in range(7) for p, code in enumerate(triangle.territories)
+        if np.isfinite(triangle.cumulative[t, d, p])
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["territory", "date", "signal", "value", "reported_at"])
+
+
+def test_a_frame_with_revisions_gives_draws_for_the_panels_tail() -> None:
+    """The revised signal's newest days grow, the other signal and unreported days are left to others."""
+    frame = _revisions()
+    still = frame.drop_duplicates(["territory", "date"], keep="last").assign(signal="calls")
+    both = pd.concat([frame, still], ignore_index=True)
+    dates = START + np.arange(62)
+    codes = tuple(sorted(frame["territory"].unique()))
+    made = nowcast_tail(both, dates, codes, ("calls", "ed"), dates[-1] - 2, _rng(), draws=50)
+    assert made is not None
+    assert made.shape == (50, 15, 6, 2)
+    assert np.isnan(made[..., 0]).all()
+    assert np.isnan(made[:, -2:]).all()
+    assert np.isfinite(made[:, :-2, :, 1]).all()
+    newest = frame.loc[frame["date"] == pd.Timestamp(dates[-3]), "value"].to_numpy()
+    assert np.median(made[:, -3, :, 1], axis=0).mean() > 1.8 * newest.mean()
+
+
+def test_the_tail_never_reads_what_was_reported_later() -> None:
+    """Poisoned future again, through the frame; and no revisions, no tail."""
+    frame = _revisions()
+    poisoned = frame.copy()
+    poisoned.loc[poisoned["reported_at"] > pd.Timestamp("2021-02-10"), "value"] = 1e6
+    dates = START + np.arange(38)
+    codes = tuple(sorted(frame["territory"].unique()))
+    clean, dirty = (nowcast_tail(f, dates, codes, ("ed",), "2021-02-10", _rng()) for f in (frame, poisoned))
+    np.testing.assert_array_equal(clean, dirty)
+    final = frame.drop_duplicates(["territory", "date"], keep="last")
+    assert nowcast_tail(final, dates, codes, ("ed",), "2021-02-10", _rng()) is None
+    assert (
+        nowcast_tail(final.drop(columns="reported_at"), dates, codes, ("ed",), "2021-02-10", _rng()) is None
+    )
 
 
 @pytest.mark.reference_data
