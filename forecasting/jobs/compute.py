@@ -25,6 +25,7 @@ from forecasting.jobs.bed_forecast import (
     column,
     newest,
 )
+from forecasting.jobs.completing import complete
 from forecasting.jobs.cycles import valid_until
 from forecasting.jobs.forecaster import BACK_DAYS, TargetDraws, draw_target
 from forecasting.jobs.inputs import RunInputs
@@ -87,7 +88,8 @@ def flow_targets(panel: Panel) -> list[str]:
 
 def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Computed:
     """Compute the bulletins and series of some territories of a run."""
-    flows, states = _flows(inputs.panel, territories, inputs, plan, "")
+    completed = complete(inputs.revisions, inputs.panel, plan.seed)
+    flows, states = _flows(inputs.panel, territories, inputs, plan, "", completed)
     facilities = sorted(f for f, place in inputs.facility_places.items() if place in set(territories))
     facility_flows: dict[str, TargetDraws] = {}
     if inputs.facility_panel is not None and facilities:
@@ -108,7 +110,12 @@ def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Com
 
 
 def _flows(
-    panel: Panel, places: Sequence[str], inputs: RunInputs, plan: RunPlan, prefix: str
+    panel: Panel,
+    places: Sequence[str],
+    inputs: RunInputs,
+    plan: RunPlan,
+    prefix: str,
+    completed: Floats | None = None,
 ) -> tuple[dict[str, TargetDraws], dict[str, bytes]]:
     flows: dict[str, TargetDraws] = {}
     states: dict[str, bytes] = {}
@@ -121,6 +128,7 @@ def _flows(
             draws=int(inputs.config["draws"]),
             seed=plan.seed,
             state=inputs.state.get(prefix + target),
+            nowcast_draws=completed,
             models=inputs.config["engine"] == "ensemble",
         )
         state = flows[target].state

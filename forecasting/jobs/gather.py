@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from forecasting import store
 from forecasting.beds import StayCounts, StayTable
 from forecasting.capacity import CAPACITY_TABLE, Estimated
+from forecasting.jobs.completing import read_revisions
 from forecasting.jobs.cycles import latest_due
 from forecasting.jobs.inputs import BedInputs, RunInputs
 from forecasting.jobs.panels import make_panel, zones_of
@@ -81,7 +82,8 @@ def gather(connection: Connection, plan: RunPlan, asked: Asked) -> RunInputs:
     events = frozenset(
         key for key, known in agreements_in_force(connection).items() if known.agreement.kind in EVENT_KINDS
     )
-    panel = _panel(connection, plan, events)
+    counts = _counts(connection, plan, list(register()), by_facility=False)
+    panel = _panel(counts, plan, events)
     facility_panel, facility_places = _facility_panel(connection, plan, events)
     places = list(plan.scope["territories"])
     rules = store.reference_document(connection, RULES_TABLE)
@@ -96,6 +98,7 @@ def gather(connection: Connection, plan: RunPlan, asked: Asked) -> RunInputs:
         previous=store.previous_colours(connection, hour, plan.as_of, plan.origin),
         config=asked.document(),
         state=store.states(connection, store.scope_key(panel.territories), plan.as_of),
+        revisions=read_revisions(connection, counts, origin=plan.origin, as_of=plan.as_of, zone=asked.zone),
     )
 
 
@@ -134,8 +137,7 @@ def _counts(
     )
 
 
-def _panel(connection: Connection, plan: RunPlan, events: frozenset[str]) -> Panel:
-    counts = _counts(connection, plan, list(register()), by_facility=False)
+def _panel(counts: pd.DataFrame, plan: RunPlan, events: frozenset[str]) -> Panel:
     known = set(counts["place"].unique())
     places = [code for code in register() if code in known]
     return make_panel(

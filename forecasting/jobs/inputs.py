@@ -14,6 +14,7 @@ import numpy as np
 
 from forecasting.beds import StayCounts, StayTable
 from forecasting.capacity import Estimated
+from forecasting.jobs.completing import Revisions, no_revisions
 from forecasting.panel import Panel
 from forecasting.run import Colour, PartnerFreshness
 from forecasting.store import canonical
@@ -22,6 +23,7 @@ from forecasting.store.encoding import freshness_document, freshness_of
 from forecasting.vigilance import ColourRules
 
 FACILITIES, BEDS, PREVIOUS, FRESHNESS = "facilities", "beds", "previous_colours", "freshness"
+REVISIONS = "revisions"
 ColourKey = tuple[str, str, str, str]
 """Territory, facility, unit, civil day in ISO text."""
 
@@ -68,6 +70,8 @@ class RunInputs:
         Settings that change the result: draws, engine.
     state
         Model state to start from, by target.
+    revisions
+        Every value that the newest cells of the panel have had.
     """
 
     panel: Panel
@@ -79,6 +83,7 @@ class RunInputs:
     previous: Mapping[ColourKey, Colour]
     config: Mapping[str, Any]
     state: Mapping[str, bytes]
+    revisions: Revisions = field(default_factory=no_revisions)
 
     def documents(self) -> dict[str, bytes]:
         """Return the canonical bytes of every part, by name."""
@@ -88,6 +93,7 @@ class RunInputs:
             STATE: canonical.document({name: canonical.digest(c) for name, c in self.state.items()}),
             CONFIG: canonical.document({**self.config, "facility_places": dict(self.facility_places)}),
             BEDS: _beds_bytes(self.beds),
+            REVISIONS: self.revisions.pack(),
             PREVIOUS: canonical.document(sorted([*key, colour] for key, colour in self.previous.items())),
             FRESHNESS: canonical.document(
                 {place: [freshness_document(f) for f in rows] for place, rows in self.freshness.items()}
