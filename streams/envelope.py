@@ -17,10 +17,11 @@ datetime.date(2020, 9, 2)
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from infra.clock import civil_date
 from streams.vocabulary.places import zone_of
@@ -31,7 +32,18 @@ LATEST = date(2100, 1, 1)
 
 Kind = Literal["insert", "update", "cancel", "snapshot"]
 Basis = Literal["stated", "assumed"]
-Key = Annotated[str, Field(min_length=1, max_length=200)]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _printable(text: str) -> str:
+    """Refuse control characters: a database cannot hold some, and a log or a page would be misled by others."""
+    if _CONTROL.search(text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+Key = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
 class Envelope(BaseModel):
@@ -75,20 +87,20 @@ class Envelope(BaseModel):
     world: Key
     partner: Key
     agreement_version: int = Field(1, ge=1)
-    key_id: str | None = Field(None, max_length=64)
-    stay_token: str | None = Field(None, min_length=16, max_length=128)
+    key_id: Text | None = Field(None, max_length=64)
+    stay_token: Text | None = Field(None, min_length=16, max_length=128)
     signal: Key
-    code: str | None = Field(None, max_length=32)
-    code_system: str | None = Field(None, max_length=32)
-    place: str = Field(min_length=1, max_length=32)
-    facility: str | None = Field(None, max_length=32)
-    unit: str | None = Field(None, max_length=64)
-    age_band: str = Field("all", max_length=16)
+    code: Text | None = Field(None, max_length=32)
+    code_system: Text | None = Field(None, max_length=32)
+    place: Text = Field(min_length=1, max_length=32)
+    facility: Text | None = Field(None, max_length=32)
+    unit: Text | None = Field(None, max_length=64)
+    age_band: Text = Field("all", max_length=16)
     sex: Literal["all", "F", "M", "U"] = "all"
     reference_start: AwareDatetime | date
     reference_end: AwareDatetime | date | None = None
     value: float = Field(1.0, ge=0, le=1e9)
-    unit_of_measure: str = Field("events", max_length=64)
+    unit_of_measure: Text = Field("events", max_length=64)
     reported: AwareDatetime
     reported_basis: Basis
     simulated: bool = False
@@ -97,6 +109,9 @@ class Envelope(BaseModel):
     def _check_times(self) -> Self:
         """Hold the period together and inside the years this engine can mean."""
         start, end = self.reference_start, self.reference_end
+        for name in ("source_version", "reported"):
+            if not EARLIEST.year <= getattr(self, name).year < LATEST.year:
+                raise ValueError(f"{name} {getattr(self, name)} is outside {EARLIEST} to {LATEST}")
         if not EARLIEST <= self.reference_date < LATEST:
             raise ValueError(f"reference_start {start} is outside {EARLIEST} to {LATEST}")
         if isinstance(start, datetime):

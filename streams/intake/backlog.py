@@ -20,7 +20,7 @@ def unread_messages(bootstrap: str, world: World) -> int:
         When the broker does not answer.
     """
     from kafka import KafkaAdminClient, OffsetSpec, TopicPartition
-    from kafka.errors import KafkaError
+    from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
     group = world.group(INTAKE_GROUP)
     try:
@@ -34,7 +34,10 @@ def unread_messages(bootstrap: str, world: World) -> int:
             ]
             last = admin.list_partition_offsets({p: OffsetSpec.LATEST for p in partitions})
             first = admin.list_partition_offsets({p: OffsetSpec.EARLIEST for p in partitions})
-            read = admin.list_group_offsets([group]).get(group, {})
+            try:
+                read = admin.list_group_offsets([group]).get(group, {})
+            except CoordinatorNotAvailableError:
+                read = {}  # no group has ever read on this broker
         finally:
             admin.close()
     except KafkaError as error:

@@ -251,7 +251,13 @@ def _explain(raw: bytes, error: ValidationError) -> tuple[str | None, str]:
     told = [
         f"{name}: {fault['msg']}" if name else fault["msg"] for name, fault in zip(names, faults, strict=True)
     ]
-    return (names[0] or None), "; ".join(told)[:_LARGEST_REASON]
+    return names[0] or _field_told(told[0]), "; ".join(told)[:_LARGEST_REASON]
+
+
+def _field_told(reason: str) -> str | None:
+    """Return the field that a fault of the whole envelope begins with."""
+    words = reason.removeprefix("Value error, ").split()
+    return words[0] if words and words[0] in Envelope.model_fields else None
 
 
 def _letter(
