@@ -138,6 +138,11 @@ def _tell_problems(schema: dict[str, object]) -> None:
         components["schemas"].pop(name, None)
 
 
+def _loggable(path: str) -> str:
+    # A one-time link is a secret until it is used.
+    return "/operator/…" if path.startswith("/operator/") else path
+
+
 class Frame:
     """ASGI middleware: security headers on every answer, counts and times for Prometheus, one log line."""
 
@@ -159,7 +164,7 @@ class Frame:
                     headers.setdefault(name, value)
                 REQUESTS.labels(method, str(message["status"])).inc()
                 SECONDS.labels(method).observe(time.perf_counter() - began)
-                log.debug("request", method=method, path=scope["path"], status=message["status"])
+                log.debug("request", method=method, path=_loggable(scope["path"]), status=message["status"])
             await send(message)
 
         await self._app(scope, receive, framed)

@@ -12,6 +12,7 @@ from fastapi import Depends, Path, Query
 
 from api.problems import Problem
 from infra.clock import parse_as_of
+from streams.envelope import EARLIEST, LATEST
 from streams.vocabulary.places import Place, register
 
 
@@ -60,14 +61,17 @@ def day(text: str | None, name: str) -> date | None:
     Raises
     ------
     Problem
-        400 when it is no date.
+        400 when it is no date that an observation may have.
     """
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
-        raise Problem("bad_moment", 400, name=name, value=text) from None
+        found = None
+    if found is None or not EARLIEST <= found < LATEST:
+        raise Problem("bad_moment", 400, name=name, value=text)
+    return found
 
 
 AskedTerritory = Annotated[Place, Depends(_territory)]

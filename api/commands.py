@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 import uvicorn
 
@@ -32,6 +34,9 @@ def serve() -> None:
     configure_logs(chosen.log_format, chosen.log_level, "api")
     require_free(chosen.api_port, "API", "stop that program, or choose another with METEO_API_PORT=8001")
     app = create_app(chosen)
+    if not chosen.this_world.is_operational and sys.stdout.isatty():
+        # To the person at the keyboard only: a link in a log file would let its readers in.
+        typer.echo(f"Opérateur (lien à usage unique) · operator, one-time link: {make_link(chosen)}")
     uvicorn.run(
         app,
         host=chosen.api_host,

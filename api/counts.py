@@ -154,9 +154,30 @@ def hidden_cells(table: pd.DataFrame) -> frozenset[tuple[str, str, object]]:
         levels = dict(zip(cells, day["threshold"].astype(int), strict=True))
         exempt = frozenset(cell for cell, level in levels.items() if level == 0)
         present = tuple(sorted({cell[0] for cell in cells}))
-        hidden = protected(counts, equations_among(present), max(levels.values()), exempt)
+        threshold = max(levels.values())
+        equations = binding(equations_among(present), counts, threshold)
+        hidden = protected(counts, equations, threshold, exempt)
         found.update((*cell, when) for cell in hidden)
     return frozenset(found)
+
+
+def binding(
+    equations: Sequence[Equation[Cell]], counts: Mapping[Cell, float], threshold: int
+) -> list[Equation[Cell]]:
+    """Return the equations that a reader could solve with the cells there are.
+
+    A part that nobody reports may be none at all, so an equation also binds over the parts that are there, as
+    long as what they leave of the total is no more than what held-back corrections explain.
+    """
+    found = []
+    for total, parts in equations:
+        present = tuple(part for part in parts if part in counts)
+        if total not in counts or not present:
+            continue
+        rest = abs(counts[total] - sum(counts[part] for part in present))
+        if rest <= threshold * (len(present) + 1):
+            found.append((total, present))
+    return found
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ stable address that programs can test.
 from __future__ import annotations
 
 import secrets
+import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -140,7 +141,9 @@ async def _database(request: Request, error: Exception) -> Response:
 
 async def _internal(request: Request, error: Exception) -> Response:
     reference = secrets.token_hex(4)
-    log.error("internal_error", path=request.url.path, reference=reference, exc_info=error)
+    # As text: a renderer that shows local variables would write addresses with passwords into the log.
+    trace = "".join(traceback.format_exception(error))
+    log.error("internal_error", path=request.url.path, reference=reference, traceback=trace)
     return problem_response(request, Problem("internal", 500, value=reference))
 
 

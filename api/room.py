@@ -51,6 +51,7 @@ class ReadingRoom:
     received: int = 0
 
     def __post_init__(self) -> None:
+        self._published: dict[int, bool] = {}
         self.newsroom = Newsroom(self.database_url, self.world, self._heard)
         self.pool = open_pool(self.database_url, self.world, size=self.settings.database_pool_size)
 
@@ -77,6 +78,14 @@ class ReadingRoom:
     def sees(self, record: RunRecord, *, private: bool) -> bool:
         """Return whether a run may be shown."""
         return private or record.reason in self.published_reasons
+
+    def is_published(self, run_id: int) -> bool:
+        """Return whether anybody may see the run of that number."""
+        if run_id not in self._published:
+            with self.connection() as connection:
+                record = store.run(connection, run_id)
+            self._published[run_id] = record is not None and self.sees(record, private=False)
+        return self._published[run_id]
 
     async def open(self) -> None:
         """Start to listen."""

@@ -1,0 +1,70 @@
+"""The catalogues: complete, equal in their fields, and well written."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from importlib.resources import files
+
+import pytest
+
+from api.texts import CATALOGUES, catalogue, fields_of, has, say, write
+from api.texts.en import ENGLISH
+from api.texts.fr import FRENCH
+from forecasting.message_keys import MESSAGE_KEYS
+
+
+def test_both_catalogues_hold_the_same_keys_and_fields() -> None:
+    assert FRENCH.keys() == ENGLISH.keys()
+    different = [key for key in FRENCH if fields_of(FRENCH[key]) != fields_of(ENGLISH[key])]
+    assert different == []
+
+
+@pytest.mark.parametrize("key", sorted(MESSAGE_KEYS))
+def test_every_message_of_a_run_has_its_sentence(key: str) -> None:
+    assert has(key)
+    assert fields_of(FRENCH[key]) <= set(MESSAGE_KEYS[key])
+
+
+def test_every_key_used_by_code_and_templates_exists() -> None:
+    source = files("api")
+    texts = [p.read_text() for p in source.joinpath("pages/templates").iterdir() if p.name.endswith(".html")]
+    for folder in ("", "pages", "routers"):
+        texts += [p.read_text() for p in source.joinpath(folder).iterdir() if p.name.endswith(".py")]
+    used = {k for text in texts for k in re.findall(r"\b(?:t|say)\(\s*['\"]([a-z_.]+[a-z_])['\"][,)]", text)}
+    problems = {f"problem.{k}" for text in texts for k in re.findall(r"Problem\(\s*\"([a-z_]+)\"", text)}
+    assert len(used) > 40
+    assert sorted(k for k in used | problems | {p + ".detail" for p in problems} if not has(k)) == []
+
+
+def test_french_never_breaks_before_its_punctuation() -> None:
+    for key, sentence in catalogue("fr").items():
+        assert not re.search(r" [;:!?%»]|« ", sentence), key
+        assert "'" not in re.sub(r"\{[^}]*\}", "", sentence), f"{key}: write the typographic apostrophe"
+
+
+def test_numbers_dates_and_plurals_are_those_of_the_language() -> None:
+    moment = datetime(2020, 10, 25, 1, 30, tzinfo=UTC)
+    assert write(12345.6, "number", "fr") == "12\u202f346"
+    assert write(12345.6, "number", "en") == "12,346"
+    assert write(0.62, "percent", "fr") == "62\u202f%" or write(0.62, "percent", "fr") == "62\u00a0%"
+    # The night in which clocks go back: 01:30 UTC is the second 02:30.
+    assert write(moment, "moment", "fr") == "dimanche 25 octobre à 02\u00a0h\u00a030"
+    assert write(moment, "moment", "en", "America/Guadeloupe") == "Saturday 24 October, 21:30"
+    assert say("live.messages", "fr", count=0).endswith("observation reçue")
+    assert say("live.messages", "en", count=0).endswith("observations received")
+
+
+def test_what_is_not_certain_is_never_written_as_certain() -> None:
+    assert write(0.0004, "percent", "en") == "<\u00a01%"
+    assert write(0.9996, "percent", "en") == ">\u00a099%"
+    assert write(0.0, "percent", "en") == "0%"
+
+
+def test_an_unknown_key_or_absent_parameter_breaks_nothing() -> None:
+    assert say("no.such.key", "fr") == "no.such.key"
+    assert "–" in say("trust.late", "fr", partner="SOS")
+
+
+def test_there_are_two_languages() -> None:
+    assert set(CATALOGUES) == {"fr", "en"}
