@@ -167,10 +167,10 @@ class Simulation:
                 )
         return pd.concat(frames, ignore_index=True)
 
-    def stays_present(self, day: date) -> np.ndarray:
-        """Return the mask of the stays admitted before the civil `day` begins and still there."""
+    def stays_open(self, day: date) -> np.ndarray:
+        """Return the mask of the stays begun before the civil `day` begins and not ended then."""
         moment = self.calendar.midnights[self.calendar.index(day)]
-        present: np.ndarray = (self.stays.times[:, 0] < moment) & (self.stays.end >= moment)
+        present: np.ndarray = (self.stays.day < self.calendar.index(day)) & (self.stays.end >= moment)
         return present
 
     def tables(self, stays_from: date | None = None, calls_from: date | None = None) -> Iterator[Events]:
@@ -179,13 +179,13 @@ class Simulation:
         Parameters
         ----------
         stays_from
-            Stays that arrive from this day on are told (default: `start`), and those present when `start` begins.
+            Stays that arrive from this day on are told (default: `start`), and those open when `start` begins.
         calls_from
             Calls, tests and visits without admission from this day on are told (default: `start`).
         """
         stays_from, calls_from = stays_from or self.start, calls_from or self.start
         begin = self.calendar.index(min(stays_from, calls_from))
-        told = (self.stays.day >= self.calendar.index(stays_from)) | self.stays_present(self.start)
+        told = (self.stays.day >= self.calendar.index(stays_from)) | self.stays_open(self.start)
         pending = stay_events(self.scenario, self.stays.take(told), self.calendar)
         pending = pending.take(pending.reported < self.calendar.midnights[self.last])
         calls = self.calendar.index(calls_from)
