@@ -4,11 +4,12 @@ The final value is drawn as *reported + still to come − taken back*. Both part
 
     E = mu,   Var = mu + mu² / k,
 
-``mu`` the expected part and the size ``k`` fitted by likelihood to past nowcasts of the same delay and the
-same class of expected missing share (Johnson et al. 2025, doi:10.12688/wellcomeopenres.25027.2, fit it by
-delay alone; most territories are complete while a few miss a whole sender, so the share matters). Rates,
-which are no counts, get a log-normal error instead. Errors of one territory on neighbouring dates go together
-(the same sender is missing): they share a Gaussian factor whose weight is estimated from past nowcasts too.
+``mu`` the expected part (what the nowcast adds, and a churn of corrections on both sides that cancel out) and
+the size ``k`` fitted by likelihood to past nowcasts of the same delay and the same class of expected missing
+share (Johnson et al. 2025, doi:10.12688/wellcomeopenres.25027.2, fit it by delay alone; most territories are
+complete while a few miss a whole sender, so the share matters). Rates, which are no counts, get a log-normal
+error instead. Errors of one territory on neighbouring dates go together (the same sender is missing): they
+share a Gaussian factor whose weight is estimated from past nowcasts too.
 """
 
 from __future__ import annotations
@@ -72,12 +73,10 @@ def estimate_dispersion(past: PastNowcasts, max_delay: int) -> Dispersion:
     Dispersion
         Delays with few past cells lean on all delays together; without any past, a size of 3.
     """
-    missing = np.maximum(past.expected - past.reported, 0.0)
     came = np.maximum(np.round(past.final - past.reported), 0.0)
     taken = np.maximum(np.round(past.reported - past.final), 0.0)
     group = missing_class(past.completeness)
     number = len(SHARE_CLASSES) + 1
-    pooled = np.array([_fit(came[group == g], missing[group == g]) for g in range(number)])
     upward = np.empty((max_delay + 1, number))
     rate, down, log_sd = (np.empty(max_delay + 1) for _ in range(3))
     overall_rate = _rate(taken, past.reported)
@@ -85,14 +84,18 @@ def estimate_dispersion(past: PastNowcasts, max_delay: int) -> Dispersion:
     overall_sd = float(np.sqrt(np.mean(ratio**2))) if ratio.size else 0.1
     for delay in range(max_delay + 1):
         here = past.delay == delay
-        for g in range(number):
-            cell = here & (group == g)
-            upward[delay, g] = _fit(came[cell], missing[cell], prior=pooled[g])
         weight = here.sum() / (here.sum() + _PRIOR_CELLS)
         rate[delay] = weight * _rate(taken[here], past.reported[here]) + (1 - weight) * overall_rate
-        down[delay] = _fit(taken[here], rate[delay] * past.reported[here], prior=0.3)
         spread = float(np.mean(ratio[here] ** 2)) if here.any() else 0.0
         log_sd[delay] = np.sqrt(weight * spread + (1 - weight) * overall_sd**2)
+    up_mean, down_mean = _means(past.reported, past.expected, rate[past.delay])
+    pooled = np.array([_fit(came[group == g], up_mean[group == g]) for g in range(number)])
+    for delay in range(max_delay + 1):
+        here = past.delay == delay
+        for g in range(number):
+            cell = here & (group == g)
+            upward[delay, g] = _fit(came[cell], up_mean[cell], prior=pooled[g])
+        down[delay] = _fit(taken[here], down_mean[here], prior=0.3)
     return Dispersion(upward, rate, down, log_sd, _correlation(past, ratio), int(past.delay.size))
 
 
@@ -157,13 +160,21 @@ def draw_finals(
         return rates
     base = np.where(delay < 0, 0.0, np.nan_to_num(reported))
     known = np.isfinite(expected)
-    down_mean = np.where(known, dispersion.downward_rate[slot] * base, 0.0)
-    up_mean = np.where(known, np.maximum(expected - base, 0.0), 0.0)
+    up_mean, down_mean = _means(base, np.where(known, expected, base), dispersion.downward_rate[slot])
     size = dispersion.upward[slot, missing_class(completeness)]
     came = _negative_binomial(ndtr(factor), up_mean, np.where(delay < 0, _DEFAULT_SIZE, size))
     taken = _negative_binomial(rng.random(shape), down_mean, dispersion.downward[slot])
     final = np.maximum(base[None] + came - np.minimum(taken, base[None]), 0.0)
     return np.where(known[None], final, np.nan)
+
+
+def _means(reported: Floats, expected: Floats, rate: Floats) -> tuple[Floats, Floats]:
+    """Give expected counts still to come and to be taken back.
+
+    Their difference is what the nowcast expects; both include the churn of corrections that cancel out.
+    """
+    net, churn = expected - reported, rate * reported
+    return np.maximum(net, 0.0) + churn, np.maximum(-net, 0.0) + churn
 
 
 def _negative_binomial(probability: Floats, mean: Floats, size: Floats) -> Floats:

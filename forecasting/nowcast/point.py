@@ -243,8 +243,10 @@ def _past_cells(triangle: ReportingTriangle, occasions: int, by_weekday: bool) -
     for moment, edge in enumerate(triangle.edges()[:-1][-occasions:]):
         then = triangle.as_known(int(edge))
         positions = _incomplete_positions(then)
-        gathered.append(cells_at(then, positions, use_weekday=by_weekday))
-        truths.append(final[positions])
+        seen = cells_at(then, positions, use_weekday=by_weekday)
+        gathered.append(seen)
+        # A value nobody has looked at since is not a confirmation of itself.
+        truths.append(np.where(delay[positions] > seen.delay, final[positions], np.nan))
         moments.append(np.full(positions.size, moment))
     people = len(triangle.territories)
     if not gathered:

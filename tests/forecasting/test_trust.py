@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from forecasting.messages import SENTENCES, render
@@ -198,3 +200,31 @@ def test_every_monitor_cause_has_a_sentence_in_both_languages() -> None:
         assert key in SENTENCES
     sentence = render("trust.forecast_too_low", {"evidence": 800.0, "error_ratio": 2.5}, "fr")
     assert "2,5 fois" in sentence
+
+
+@pytest.mark.reference_data
+def test_the_spring_of_2020_is_flagged_within_a_week(reference_data: Path) -> None:
+    """Real visits of all causes: emergency departments emptied as the country locked down on 17 March 2020.
+
+    The quiet weeks before the file begins are drawn around its first week. Nationally flagged within a week
+    of the 15th, when visits began to fall; half of the départements by themselves; hardly any flag in the
+    quiet days before.
+    """
+    frame = pd.read_csv(reference_data / "sursaud_departement_daily.csv.gz", dtype={"dep": str})
+    table = frame.pivot(index="date", columns="dep", values="ed_total").iloc[:40]
+    wide = np.nan_to_num(table.to_numpy(dtype=np.float64))
+    rng = np.random.default_rng(0)
+    before = rng.poisson(wide[:7].mean(axis=0) * rng.gamma(50, 1 / 50, (60, wide.shape[1])))
+    counts = np.vstack([before, wide])
+    counts = np.column_stack([counts, counts.sum(axis=1)])
+    flat = np.ones((len(counts), 1))
+    pit, residual = _forecast(counts, flat, 1, rng)
+    _, week = _forecast(counts, flat, 7, rng)
+    lockdown = 60 + 20
+    flags, state = watch(Season(pit, residual, week, lockdown), 40, lockdown + 7)
+    since = lockdown - 40
+    assert flags[since:, -1].any()
+    assert not flags[:since, -1].any()
+    assert flags[since:, :-1].any(axis=0).mean() > 0.45
+    assert flags[:since, :-1].any(axis=0).mean() < 0.1
+    assert assess(state)["all"].causes[0].key == "trust.forecast_too_high"
