@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from streams.import_commands import fetch, import_
+from streams.letter_commands import dead_letters, erase, quarantine
 from streams.panel_commands import panel
 from streams.partner_commands import partners
 from streams.replay_commands import replay
@@ -20,3 +21,6 @@ def register(app: typer.Typer) -> None:
     app.command("replay")(replay)
     app.command("panel")(panel)
     app.add_typer(partners, name="partner")
+    app.add_typer(dead_letters, name="dead-letters")
+    app.add_typer(quarantine, name="quarantine")
+    app.add_typer(erase, name="erase")

@@ -138,7 +138,9 @@ class Importer:
     ) -> None:
         name = fault.field if isinstance(fault, RowFault) else None
         reason = fault.reason if isinstance(fault, RowFault) else " ".join(str(fault).split())[:300]
-        refusal = Refusal(reason, f"{table.name}, line {row.line}", name, reader.partner)
+        header = table.lines[0].decode(table.encoding, errors="replace")
+        place = f"{table.name}, line {row.line}"
+        refusal = Refusal(reason, place, name, reader.partner, reader.key, header)
         publish_letter(self._publisher, self._world, self._quarantine.put(row.raw, refusal))
         summary.refused_rows += 1
         if len(summary.refused) < 100:

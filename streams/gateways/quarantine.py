@@ -36,12 +36,16 @@ class Refusal:
         File and line, or message.
     partner
         Whose input it was.
+    reader, header
+        What is needed to read it again: the reader's name and the table's header.
     """
 
     reason: str
     place: str
     field: str | None = None
     partner: str | None = None
+    reader: str | None = None
+    header: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ class Quarantine:
                 "place": refusal.place,
                 "field": refusal.field,
                 "partner": refusal.partner,
+                "reader": refusal.reader,
+                "header": refusal.header,
             }
         )
         draft = self._folder / f".{entry.quarantine_id}.{secrets.token_hex(4)}"
@@ -127,7 +133,9 @@ class Quarantine:
             raise MeteoError(f"quarantine entry {quarantine_id}: closed with another key") from None
         head, _, payload = opened.partition(b"\n")
         told = orjson.loads(head)
-        refusal = Refusal(told["reason"], told["place"], told["field"], told["partner"])
+        refusal = Refusal(
+            told["reason"], told["place"], told["field"], told["partner"], told["reader"], told["header"]
+        )
         kept_until = datetime.fromisoformat(told["kept_until"]).astimezone(UTC)
         entry = Quarantined(quarantine_id, kept_until, told["size_bytes"], told["payload_digest"], refusal)
         return entry, payload
@@ -170,6 +178,17 @@ def publish_letter(publisher: Publisher, world: World, entry: Quarantined) -> No
             "place_in_input": refusal.place,
         },
     )
+
+
+def publish_resolved(publisher: Publisher, world: World, entry: Quarantined) -> None:
+    """Say that a quarantined input was read after all."""
+    document = {
+        "stage": "gateway",
+        "world": world.name,
+        "quarantine_id": entry.quarantine_id,
+        "resolved": True,
+    }
+    publisher.publish_document("dead-letters", entry.refusal.partner or "unknown", document)
 
 
 def _own_key(folder: Path) -> str:

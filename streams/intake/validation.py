@@ -181,6 +181,9 @@ class MessageReader:
             document = orjson.loads(raw)
             if document["stage"] != "gateway":
                 return
+            if document.get("resolved"):
+                batch.resolved.append(str(document["quarantine_id"]))
+                return
             letter = DeadLetter(
                 stage="gateway",
                 reason=str(document["reason"]),

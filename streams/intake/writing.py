@@ -107,13 +107,13 @@ class BatchWriter:
         observations = batch.observations
         if not observations:
             raise error
-        if len(observations) == 1 and not batch.dead_letters and not batch.snapshots:
+        if len(batch) == 1:
             letter = _poison(batch, error)
             return self._store(connection, Batch(dead_letters=[letter], partitions=batch.partitions))
         middle = len(observations) // 2
-        first = Batch(observations[:middle], [], [], batch.partitions)
-        second = Batch(observations[middle:], [], [], batch.partitions)
-        rest = Batch([], batch.snapshots, batch.dead_letters, batch.partitions)
+        first = Batch(observations[:middle], partitions=batch.partitions)
+        second = Batch(observations[middle:], partitions=batch.partitions)
+        rest = Batch([], batch.snapshots, batch.dead_letters, batch.resolved, batch.partitions)
         done = [self._store(connection, part) for part in (first, second, rest) if len(part)]
         return Written(sum(w.observations for w in done), sum(w.dead_letters for w in done))
 

@@ -122,6 +122,16 @@ def keep_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> 
     return new
 
 
+def resolve_quarantined(connection: Connection, quarantine_ids: Sequence[str]) -> None:
+    """Mark letters resolved whose input its gateway read after all; the caller commits."""
+    if quarantine_ids:
+        connection.execute(
+            "UPDATE dead_letter SET retried = clock_timestamp(), resolved = clock_timestamp()"
+            " WHERE quarantine_id = ANY(%s) AND resolved IS NULL",
+            (list(quarantine_ids),),
+        )
+
+
 def list_dead_letters(
     connection: Connection, *, partner: str | None = None, waiting_only: bool = True, limit: int = 50
 ) -> list[KeptLetter]:

@@ -20,7 +20,7 @@ from infra.clock import civil_date
 from infra.database import Connection
 from streams.envelope import Envelope
 from streams.outbox import announce
-from streams.store.dead_letters import DeadLetter, keep_dead_letters
+from streams.store.dead_letters import DeadLetter, keep_dead_letters, resolve_quarantined
 
 COLUMNS: tuple[LiteralString, ...] = (
     "partner",
@@ -85,10 +85,11 @@ class Batch:
     observations: list[Observation] = field(default_factory=list)
     snapshots: list[Envelope] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    resolved: list[str] = field(default_factory=list)
     partitions: set[tuple[str, int]] = field(default_factory=set)
 
     def __len__(self) -> int:
-        return len(self.observations) + len(self.snapshots) + len(self.dead_letters)
+        return len(self.observations) + len(self.snapshots) + len(self.dead_letters) + len(self.resolved)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,12 @@ def write_batch(connection: Connection, batch: Batch) -> Written:
         When the database refuses; nothing is stored then.
     """
     _fence(connection, batch.partitions)
+    # Erasure waits for the batches under way, and those that begin after it see its tombstones.
+    connection.execute(
+        "SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || '/erasure', 0))"
+    )
     dead = keep_dead_letters(connection, batch.dead_letters)
+    resolve_quarantined(connection, batch.resolved)
     _keep_snapshots(connection, batch.snapshots)
     if not batch.observations:
         if batch.snapshots:

@@ -17,7 +17,12 @@ from tests.e2e.test_intake import assert_counts_equal
 from tests.streams.stream_world import StreamWorld, topic_of
 from tests.streams.week import week_of_events
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.slow,
+    # kafka-python leaves the sockets of refused connections to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture
