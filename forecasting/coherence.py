@@ -157,10 +157,9 @@ def reconcile(
         bottom = full[_bottom_rows(tree)]
     else:
         weights = _weights(full, tree, past)
-        bottom = np.einsum("bn,nhd->bhd", _projection(matrix, weights), full)
+        bottom = np.tensordot(_projection(matrix, weights), full, axes=1)
     bottom = np.maximum(np.round(bottom) if whole else bottom, 0.0)
-    coherent: Floats = np.einsum("nb,bhd->nhd", tree.matrix, bottom)
-    return coherent
+    return np.asarray(np.tensordot(tree.matrix, bottom, axes=1), dtype=np.float64)
 
 
 def shrunk_covariance(errors: Floats) -> Floats:
