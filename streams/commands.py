@@ -9,6 +9,7 @@ from streams.letter_commands import dead_letters, erase, quarantine
 from streams.panel_commands import panel
 from streams.partner_commands import partners
 from streams.replay_commands import replay
+from streams.simulator.commands import simulate_world
 from streams.worker_commands import topics, worker
 
 
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command("import")(import_)
     app.command("fetch")(fetch)
     app.command("replay")(replay)
+    app.command("simulate")(simulate_world)
     app.command("panel")(panel)
     app.add_typer(partners, name="partner")
     app.add_typer(dead_letters, name="dead-letters")

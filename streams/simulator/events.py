@@ -46,6 +46,8 @@ _PART = {part: i for i, part in enumerate(PARTS)}
 _MORNING = 6 * HOUR
 _CATCH_UP = 3 * HOUR
 _COLUMNS = 9
+# Nothing becomes known, corrected or withdrawn later than this after it occurred, outages of weeks included.
+LATEST_DAYS = 60
 
 
 @dataclass(frozen=True)

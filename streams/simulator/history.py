@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from infra.errors import MeteoError
 from streams.envelope import Envelope
+from streams.simulator.events import LATEST_DAYS
 from streams.simulator.reports import final_reports, growing_reports, report_envelopes
 from streams.simulator.scenario import Scenario
 from streams.simulator.simulation import Simulation, simulate
@@ -27,8 +28,6 @@ STAYS_TOLD_DAYS = 45
 TRIANGLE_DAYS = 120
 # The world wakes on its first live day after the morning's reports.
 FIRST_HOUR = time(8)
-# No report of a day comes later than this, outages of some weeks included.
-_NO_LATER = timedelta(days=90)
 # Count reports of these signals have a topic of their own.
 _OWN_TOPICS = ("capacity", "electives", "census")
 
@@ -127,13 +126,15 @@ class Broadcast:
 
     def _reports(self, end: date, since: datetime | None) -> list[Envelope]:
         """Return count reports of the history, and the bed offices' reports of the whole period."""
-        past = replace(self.simulation, end=self.first_day)
         whole, announced = self.simulation, end + timedelta(days=AHEAD_DAYS)
+        start = self.history_from
+        if since is not None:
+            start = max(start, since.date() - timedelta(days=LATEST_DAYS))
         out: list[Envelope] = []
-        if self.history_days and (since is None or since < self.begins + _NO_LATER):
-            out += _counts(past, TRIANGLE_DAYS, self.world)
-        out += census_envelopes(whole, self.world, self.history_from, end)
-        out += announcements(whole, self.world, self.history_from, announced)
+        if start < self.first_day:
+            out += _counts(replace(whole, start=start, end=self.first_day), TRIANGLE_DAYS, self.world)
+        out += census_envelopes(whole, self.world, start, end)
+        out += announcements(whole, self.world, start, announced)
         return sorted((e for e in out if since is None or e.reported >= since), key=_known)
 
     def _midnight(self, day: date) -> datetime:

@@ -24,6 +24,7 @@ from streams.simulator.civil_days import CivilDays
 from streams.simulator.epidemic import Epidemics, spread
 from streams.simulator.events import (
     KINDS,
+    LATEST_DAYS,
     PARTS,
     SIGNALS,
     Events,
@@ -173,7 +174,12 @@ class Simulation:
         present: np.ndarray = (self.stays.day < self.calendar.index(day)) & (self.stays.end >= moment)
         return present
 
-    def tables(self, stays_from: date | None = None, calls_from: date | None = None) -> Iterator[Events]:
+    def tables(
+        self,
+        stays_from: date | None = None,
+        calls_from: date | None = None,
+        since: datetime | None = None,
+    ) -> Iterator[Events]:
         """Yield events in the order they became known, week by week, none missing and none twice.
 
         Parameters
@@ -182,12 +188,19 @@ class Simulation:
             Stays that arrive from this day on are told (default: `start`), and those open when `start` begins.
         calls_from
             Calls, tests and visits without admission from this day on are told (default: `start`).
+        since
+            Leave out what became known before.
         """
         stays_from, calls_from = stays_from or self.start, calls_from or self.start
-        begin = self.calendar.index(min(stays_from, calls_from))
+        least, begin = 0, self.calendar.index(min(stays_from, calls_from))
+        if since is not None:
+            least = int(since.timestamp())
+            begin = max(begin, self.calendar.index(since.date()) - LATEST_DAYS)
         told = (self.stays.day >= self.calendar.index(stays_from)) | self.stays_open(self.start)
         pending = stay_events(self.scenario, self.stays.take(told), self.calendar)
-        pending = pending.take(pending.reported < self.calendar.midnights[self.last])
+        pending = pending.take(
+            (pending.reported >= least) & (pending.reported < self.calendar.midnights[self.last])
+        )
         calls = self.calendar.index(calls_from)
         for a in range(begin, self.last, _CHUNK_DAYS):
             b = min(a + _CHUNK_DAYS, self.last)
@@ -195,7 +208,7 @@ class Simulation:
                 fresh = individual_events(self.scenario, self.counts, max(a, calls), b, self.calendar)
                 pending = join([pending, fresh])
             ready = pending.reported < self.calendar.midnights[b]
-            yield pending.take(ready).in_order()
+            yield pending.take(ready & (pending.reported >= least)).in_order()
             pending = pending.take(~ready)
 
     def envelopes(
@@ -206,17 +219,10 @@ class Simulation:
         calls_from: date | None = None,
         since: datetime | None = None,
     ) -> Iterator[Envelope]:
-        """Yield the individual events known before `end` in the order they became known; see `tables`.
-
-        Parameters
-        ----------
-        since
-            Leave out what became known before.
-        """
+        """Yield the individual events known before `end` in the order they became known; see `tables`."""
         write = EnvelopeWriter(self, world)
-        least = int(since.timestamp()) if since else 0
-        for table in self.tables(stays_from, calls_from):
-            yield from write(table.take(table.reported >= least))
+        for table in self.tables(stays_from, calls_from, since):
+            yield from write(table)
 
 
 # Which signals a daily cell counts in; those of stays come from the stays.
