@@ -236,13 +236,15 @@ class ScoreOut(_Out):
 
     target: str
     horizon: int
-    metric: str
-    value: float
-    count: int
+    forecasts: int = Field(description="Forecasts whose truth has matured.")
+    wis: float = Field(description="Mean weighted interval score, in the unit of the series.")
+    mean_absolute_error: float
+    relative_wis: float | None = Field(description="Against persistence; below 1 is better.")
+    coverage: dict[str, float] = Field(description="Share of truths inside the 50, 80 and 95 % intervals.")
 
 
 class ScoresOut(_Out):
-    """The public record of past forecasts."""
+    """The public record of past forecasts; a series appears once enough of them have matured."""
 
     territory: str
     scores: list[ScoreOut]

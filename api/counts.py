@@ -169,7 +169,7 @@ def binding(
     A part that nobody reports may be none at all, so an equation also binds over the parts that are there, as
     long as what they leave of the total is no more than what held-back corrections explain.
     """
-    found = []
+    found: list[Equation[Cell]] = []
     for total, parts in equations:
         present = tuple(part for part in parts if part in counts)
         if total not in counts or not present:
