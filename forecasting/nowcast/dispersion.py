@@ -7,9 +7,10 @@ The final value is drawn as *reported + still to come − taken back*. Both part
 ``mu`` the expected part (what the nowcast adds, and a churn of corrections on both sides that cancel out) and
 the size ``k`` fitted by likelihood to past nowcasts of the same delay and the same class of expected missing
 share (Johnson et al. 2025, doi:10.12688/wellcomeopenres.25027.2, fit it by delay alone; most territories are
-complete while a few miss a whole sender, so the share matters). Rates, which are no counts, get a log-normal
-error instead. Errors of one territory on neighbouring dates go together (the same sender is missing): they
-share a Gaussian factor whose weight is estimated from past nowcasts too.
+complete while a few miss a whole sender, so the share matters). Rates, which are no counts, get the
+ratios of past finals to past nowcasts instead, by delay and level. Errors of one territory on neighbouring
+dates go together (the same sender is missing): they share a Gaussian factor whose weight is estimated from
+past nowcasts too.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr
+from scipy.special import gammaln, ndtr, ndtri
 from scipy.stats import nbinom
 
 from forecasting.nowcast.point import PastNowcasts
 from forecasting.nowcast.triangle import Floats
 
 SHARE_CLASSES = (0.02, 0.08, 0.25)
+RATIO_LEVELS = np.concatenate([[0.005, 0.0125], np.arange(0.025, 0.976, 0.025), [0.9875, 0.995]])
 _SIZES = np.geomspace(0.02, 200.0, 40)
 _DEFAULT_SIZE = 3.0
+_DEFAULT_LOG_SD = 0.1
 _PRIOR_CELLS = 20.0
 
 
@@ -42,8 +45,10 @@ class Dispersion:
         Share of the reported count that is later taken back.
     downward : ndarray, shape (delay,)
         Size ``k`` of what is taken back.
-    log_sd : ndarray, shape (delay,)
-        Standard deviation of log(final / expected), for rates.
+    log_ratio : ndarray, shape (delay, class, probability)
+        Quantiles of log(final / expected) at :data:`RATIO_LEVELS`, by delay and class of level, for rates.
+    level_bounds : ndarray, shape (2,)
+        Expected values that separate the three classes of level.
     correlation : float
         Correlation of the errors of one territory on neighbouring dates.
     cells : int
@@ -53,7 +58,8 @@ class Dispersion:
     upward: Floats
     downward_rate: Floats
     downward: Floats
-    log_sd: Floats
+    log_ratio: Floats
+    level_bounds: Floats
     correlation: float
     cells: int
 
@@ -78,16 +84,13 @@ def estimate_dispersion(past: PastNowcasts, max_delay: int) -> Dispersion:
     group = missing_class(past.completeness)
     number = len(SHARE_CLASSES) + 1
     upward = np.empty((max_delay + 1, number))
-    rate, down, log_sd = (np.empty(max_delay + 1) for _ in range(3))
+    rate, down = np.empty(max_delay + 1), np.empty(max_delay + 1)
     overall_rate = _rate(taken, past.reported)
     ratio = np.log((past.final + 0.5) / (past.expected + 0.5))
-    overall_sd = float(np.sqrt(np.mean(ratio**2))) if ratio.size else 0.1
     for delay in range(max_delay + 1):
         here = past.delay == delay
         weight = here.sum() / (here.sum() + _PRIOR_CELLS)
         rate[delay] = weight * _rate(taken[here], past.reported[here]) + (1 - weight) * overall_rate
-        spread = float(np.mean(ratio[here] ** 2)) if here.any() else 0.0
-        log_sd[delay] = np.sqrt(weight * spread + (1 - weight) * overall_sd**2)
     up_mean, down_mean = _means(past.reported, past.expected, rate[past.delay])
     pooled = np.array([_fit(came[group == g], up_mean[group == g]) for g in range(number)])
     for delay in range(max_delay + 1):
@@ -96,7 +99,34 @@ def estimate_dispersion(past: PastNowcasts, max_delay: int) -> Dispersion:
             cell = here & (group == g)
             upward[delay, g] = _fit(came[cell], up_mean[cell], prior=pooled[g])
         down[delay] = _fit(taken[here], down_mean[here], prior=0.3)
-    return Dispersion(upward, rate, down, log_sd, _correlation(past, ratio), int(past.delay.size))
+    bounds = np.quantile(past.expected, [1 / 3, 2 / 3]) if past.expected.size else np.zeros(2)
+    ratios = _ratio_quantiles(past, bounds, max_delay)
+    return Dispersion(upward, rate, down, ratios, bounds, _correlation(past, ratio), int(past.delay.size))
+
+
+def _ratio_quantiles(past: PastNowcasts, bounds: Floats, max_delay: int) -> Floats:
+    """Quantiles of log(final / expected) by delay and class of level, few cells leaning on all of that delay."""
+    positive = (past.expected > 0) & (past.final > 0)
+    log_ratio = np.log(np.where(positive, past.final, 1.0) / np.where(positive, past.expected, 1.0))
+    group = np.searchsorted(bounds, past.expected)
+    usual = _DEFAULT_LOG_SD * ndtri(RATIO_LEVELS)
+    out = np.empty((max_delay + 1, 3, RATIO_LEVELS.size))
+    for delay in range(max_delay + 1):
+        here = positive & (past.delay == delay)
+        whole = _blended(log_ratio[here], usual)
+        for g in range(3):
+            out[delay, g] = _blended(log_ratio[here & (group == g)], whole)
+    return out
+
+
+def _blended(values: Floats, prior: Floats) -> Floats:
+    if values.size == 0:
+        return prior
+    weight = values.size / (values.size + _PRIOR_CELLS)
+    # Sample quantiles of few values fall short in the tails: stretch them as their expected order statistics
+    # say.
+    position = np.clip((RATIO_LEVELS * (values.size + 1) - 1) / max(values.size - 1, 1), 0.0, 1.0)
+    return np.asarray(weight * np.quantile(values, position) + (1 - weight) * prior)
 
 
 def missing_class(completeness: Floats) -> NDArray[np.int64]:
@@ -152,12 +182,9 @@ def draw_finals(
     common = rng.standard_normal((draws, 1, reported.shape[1]))
     weight = dispersion.correlation
     factor = np.sqrt(weight) * common + np.sqrt(1.0 - weight) * rng.standard_normal(shape)
-    slot = np.clip(delay, 0, dispersion.log_sd.size - 1)
+    slot = np.clip(delay, 0, dispersion.downward.size - 1)
     if not counts:
-        # A date with nothing reported is as uncertain as twice the worst delay.
-        sd = np.where(delay < 0, 2.0 * dispersion.log_sd.max(), dispersion.log_sd[slot])
-        rates: Floats = expected[None] * np.exp(sd[None] * factor)
-        return rates
+        return _draw_rates(expected, np.where(delay < 0, 0, slot), dispersion, ndtr(factor))
     base = np.where(delay < 0, 0.0, np.nan_to_num(reported))
     known = np.isfinite(expected)
     up_mean, down_mean = _means(base, np.where(known, expected, base), dispersion.downward_rate[slot])
@@ -166,6 +193,18 @@ def draw_finals(
     taken = _negative_binomial(rng.random(shape), down_mean, dispersion.downward[slot])
     final = np.maximum(base[None] + came - np.minimum(taken, base[None]), 0.0)
     return np.where(known[None], final, np.nan)
+
+
+def _draw_rates(
+    expected: Floats, slot: NDArray[np.int64], dispersion: Dispersion, probability: Floats
+) -> Floats:
+    group = np.searchsorted(dispersion.level_bounds, np.nan_to_num(expected))
+    out = np.empty(probability.shape)
+    for cell in np.ndindex(expected.shape):
+        curve = dispersion.log_ratio[slot[cell], group[cell]]
+        ratio = np.interp(probability[(slice(None), *cell)], RATIO_LEVELS, curve)
+        out[(slice(None), *cell)] = expected[cell] * np.exp(ratio)
+    return out
 
 
 def _means(reported: Floats, expected: Floats, rate: Floats) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ what else it rests (its *basis*), from a completeness learnt elsewhere, a usual 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -26,6 +26,9 @@ from forecasting.nowcast.point import (
 from forecasting.nowcast.triangle import Dates, Floats, ReportingTriangle
 
 Basis = Literal["estimated", "pooled", "assumed", "identity"]
+
+_RATE_AS_COUNTS = 50.0
+"""Rates are put on the scale of such counts, so that pseudo-counts and strengths of priors mean the same."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,9 @@ def nowcast(
         ``basis`` tells which of them was used. A triangle without pairs of sightings and nothing from
         elsewhere gives the values as reported, flagged ``identity``.
     """
+    counts = _whole(triangle.cumulative)
+    unit = 1.0 if counts else _typical(triangle.cumulative) / _RATE_AS_COUNTS
+    triangle = replace(triangle, cumulative=triangle.cumulative / unit)
     curve = estimate_completeness(triangle)
     basis: Basis = "estimated"
     if curve.pairs == 0:
@@ -112,15 +118,14 @@ def nowcast(
     full = cells.completeness
     expected = cells.reported if basis == "identity" else expected_final(cells, tuning)
     error = estimate_dispersion(past, triangle.max_delay)
-    counts = _whole(triangle.cumulative)
     values = draw_finals(cells.reported, expected, full, cells.delay, error, draws, rng, counts=counts)
     return Nowcast(
         triangle.dates[positions],
         triangle.territories,
-        cells.reported,
-        expected,
+        cells.reported * unit,
+        expected * unit,
         full,
-        values,
+        values * unit,
         basis,
         curve,
         tuning,
@@ -180,6 +185,12 @@ def nowcast_without_triangle(
     share = np.broadcast_to(np.where(young, 0.0, 1.0), shape)
     values = np.broadcast_to(known, (draws, *shape)).copy()
     return Nowcast(dates, territories, known, known, np.array(share), values, basis)
+
+
+def _typical(values: Floats) -> float:
+    """Mean of what is known and not zero, or one."""
+    known = values[np.isfinite(values) & (values > 0)]
+    return float(known.mean()) if known.size else 1.0
 
 
 def _whole(values: Floats) -> bool:

@@ -27,7 +27,7 @@ from forecasting.nowcast.triangle import Floats, ReportingTriangle
 
 PRIOR_SIZES = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _MATURE = 0.9
-_LEVEL_STEPS = 7
+_LEVEL_STEPS = {"D": 7, "W": 2}
 _MIN_PAST_CELLS = 30
 
 
@@ -138,7 +138,7 @@ def recent_level(triangle: ReportingTriangle, value: Floats, completeness: Float
     weekday = weekday_of(triangle.dates) if triangle.freq == "D" else np.zeros(triangle.dates.size, np.int64)
     shape = _weekday_shape(final, mature, weekday)
     newest_first = np.cumsum(mature[::-1], axis=0)[::-1]
-    recent = mature & (newest_first <= _LEVEL_STEPS)
+    recent = mature & (newest_first <= _LEVEL_STEPS[triangle.freq])
     expected = np.where(recent, shape[weekday][:, None], 0.0).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         flat = np.where(expected > 0, np.where(recent, final, 0.0).sum(axis=0) / expected, np.nan)

@@ -17,7 +17,7 @@ from forecasting.nowcast import (
     triangle_of_revisions,
     triangle_of_vintages,
 )
-from forecasting.nowcast.triangle import Floats, ReportingTriangle
+from forecasting.nowcast.triangle import Dates, Floats, ReportingTriangle
 
 DELAYS = np.array([0.4, 0.25, 0.15, 0.1, 0.05, 0.03, 0.02])
 START = np.datetime64("2021-01-04")
@@ -202,6 +202,43 @@ def test_rates_get_a_multiplicative_error() -> None:
     made = nowcast(rates, _rng())
     assert not np.allclose(made.draws, np.round(made.draws))
     assert np.abs(np.median(made.draws, axis=0) / (final[-made.dates.size :] / 7.3) - 1).mean() < 0.2
+
+
+@pytest.mark.parametrize("unit", [1.0, 137.3], ids=["counts", "rates"])
+def test_weekly_reports_with_missing_senders_are_nowcast_and_calibrated(unit: float) -> None:
+    """Fifty territories in one wave, as counts and as rates: half the naive error, intervals that hold."""
+    inside, error, naive = [], 0.0, 0.0
+    for seed, now in ((0, 50), (1, 60), (2, 70)):
+        frame, dates, final, reported = _weekly_reports(seed, now, unit)
+        codes = tuple(sorted(frame["territory"].unique()))
+        made = nowcast_tail(frame, dates, codes, ("x",), dates[-1] + 9, _rng(), freq="W")
+        assert made is not None
+        newest = made[:, -3:, :, 0]
+        low, middle, high = np.quantile(newest, [0.1, 0.5, 0.9], axis=0)
+        inside.append((final >= low) & (final <= high))
+        error, naive = error + np.abs(middle - final).sum(), naive + np.abs(reported - final).sum()
+    assert 0.68 < np.mean(inside) < 0.95
+    assert error < 0.6 * naive
+
+
+def _weekly_reports(seed: int, now: int, unit: float) -> tuple[pd.DataFrame, Dates, Floats, Floats]:
+    rng = np.random.default_rng(seed)
+    weeks, people = now + 4, 50
+    dates = START + 7 * np.arange(weeks)
+    wave = np.exp(1.5 * np.sin(np.arange(weeks) / 8.0))[:, None]
+    final = rng.poisson(np.linspace(5, 400, people) * wave).astype(float)
+    share = np.array([0.9, 0.97, 0.99, 1.0])[None, :, None] * np.exp(
+        rng.normal(0, 0.03, (weeks, 4, people)) * np.array([1.0, 0.5, 0.3, 0.0])[None, :, None]
+    )
+    share[:, 0] *= np.where(rng.random((weeks, people)) < 0.05, 0.5, 1.0)
+    seen = np.round(final[:, None] * share)
+    rows = [
+        (f"{p:02d}", dates[t], "x", seen[t, d, p] / unit, dates[t] + 7 + 7 * d + 2)
+        for t in range(weeks) for d in range(4) for p in range(people)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["territory", "date", "signal", "value", "reported_at"])
+    newest = np.stack([seen[now - 2, 2], seen[now - 1, 1], seen[now, 0]]) / unit
+    return frame, dates[: now + 1], final[now - 2 : now + 1] / unit, newest
 
 
 def test_daily_vintages_make_weekly_triangles() -> None:
