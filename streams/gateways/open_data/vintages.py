@@ -81,7 +81,8 @@ def revisions(final: Iterable[CountReport], vintages: Iterable[Dated]) -> Iterat
 
 def _history(report: CountReport, history: list[tuple[datetime, float]]) -> Iterator[Dated]:
     usual = reporting(report.signal, report.place, report.end, None, delay=report.delay)
-    mature = max(end_of_day(report.end - timedelta(days=1), zone_of(report.place)) + MATURE, usual.reported)
+    day_over = end_of_day(report.end - timedelta(days=1), zone_of(report.place)) + timedelta(microseconds=1)
+    mature = max(day_over + MATURE, usual.reported)
     steps = dict(history)
     if not history or history[0][0] > usual.reported:
         steps[usual.reported] = history[0][1] if history else report.value
