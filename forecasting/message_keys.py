@@ -7,12 +7,22 @@ to 1, beds as numbers, signals, syndromes, units and groups by their keys.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
+
+from forecasting.messages import SENTENCES
 
 _DAY = ("unit", "day", "horizon", "probability", "needed", "free", "driver", "trend", "basis")
 _CALM = ("unit", "day", "horizon", "probability", "needed", "free", "driver", "trend", "basis", "until")
 
+_MONITORED = {
+    key: tuple(sorted({name.lower() for _, name, _, _ in string.Formatter().parse(sentences[0]) if name}))
+    for key, sentences in SENTENCES.items()
+}
+
 MESSAGE_KEYS: Mapping[str, tuple[str, ...]] = {
+    # What the monitors and checks of inputs say, worded in `forecasting.messages`.
+    **_MONITORED,
     # The headline where beds free are known (census) or estimated; `basis` says which.
     "headline.green": _CALM,
     "headline.yellow": _DAY,

@@ -12,6 +12,7 @@ from forecasting.beds.stay_lengths import (
     discrete_hazards,
     draw_hazards,
     fit_stretch,
+    inflow_factor,
     stay_table,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "discrete_hazards",
     "draw_hazards",
     "fit_stretch",
+    "inflow_factor",
     "occupy",
     "stay_table",
 ]

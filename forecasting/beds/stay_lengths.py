@@ -191,6 +191,35 @@ def fit_stretch(
     return np.asarray(weight / weight.sum())
 
 
+def inflow_factor(stock: Floats, admissions: Floats, hazards: Floats) -> Floats:
+    r"""Return by how much admissions must be multiplied for a stock to be what it was, shape (draw,).
+
+    A kind of bed is entered by other doors than admission (from critical care back to a ward, say), and
+    some admissions never enter it. With :math:`G` the survival of those present on the first day, least squares of
+
+    .. math:: B_t - B_0 G(t) = \gamma \sum_{a} S(a) A_{t-a}
+
+    gives each draw of hazards the :math:`\gamma` with which it agrees with the recent past; bounded by a half
+    and two.
+
+    Parameters
+    ----------
+    stock, admissions
+        Same days, shape (time,), without NaN, the oldest first.
+    hazards
+        Shape (draw, age).
+    """
+    present = survival(hazards)
+    days = len(stock)
+    left = remaining_survival(present, present, days - 1)
+    lags = np.arange(1, days)[:, None] - np.arange(1, days)[None, :]
+    staying = np.where(lags >= 0, present[:, np.clip(lags, 0, present.shape[1] - 1)], 0.0)
+    arrived = staying @ admissions[1:]
+    missing = stock[1:] - stock[0] * left
+    gamma = (arrived * missing).sum(axis=1) / np.maximum((arrived**2).sum(axis=1), 1e-9)
+    return np.asarray(np.clip(gamma, 0.5, 2.0))
+
+
 def _misfit(stock: Floats, admissions: Floats, hazards: Floats) -> float:
     present = survival(hazards)
     days = len(stock)

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.beds import Present, discrete_hazards, draw_hazards, fit_stretch, occupy, stay_table
+from forecasting.beds import (
+    Present,
+    discrete_hazards,
+    draw_hazards,
+    fit_stretch,
+    inflow_factor,
+    occupy,
+    stay_table,
+)
 from forecasting.beds.stay_lengths import STRETCHES, StayTable, survival
 from forecasting.jobs.forecaster import BACK_DAYS
 from forecasting.jobs.inputs import BedInputs
@@ -82,12 +90,12 @@ def beds_of(
     stock = column(panel, place, STOCK[unit], syndrome)
     flow = column(panel, place, FLOW[unit], syndrome)
     table = stay_table(unit, syndrome, beds.tables)
-    hazards = _hazards(stock, flow, table, beds, place, unit, admissions.shape[1], rng)
+    hazards, inflow = _hazards(stock, flow, table, beds, place, unit, admissions.shape[1], rng)
     start = _start(stock, flow, hazards, beds.present.get((place, unit)) if syndrome == "all" else None)
     if start is None:
         return None
     present, age, measured = start
-    coming = admissions[len(admissions) - HORIZON_DAYS - age :]
+    coming = admissions[len(admissions) - HORIZON_DAYS - age :] * inflow
     path = occupy(coming, present, hazards, rng).occupied.astype(float)
     if age == 0:
         path = np.vstack([np.full((1, path.shape[1]), float(present.number)), path])
@@ -132,29 +140,34 @@ def _hazards(
     unit: Unit,
     draws: int,
     rng: np.random.Generator,
-) -> Floats:
-    """Draw the daily chances of leaving: from stays seen, else from stock and flow, else from the table."""
+) -> tuple[Floats, Floats]:
+    """Draw the daily chances of leaving, and the share of admissions that comes into this kind of bed.
+
+    From stays seen, made to agree with stock and flow; else from stock and flow; else from the table.
+    """
     counts = beds.stays.get((place, unit))
-    if counts is not None and counts.departures.sum() >= AMPLE_STAYS:
-        return draw_hazards(discrete_hazards(table), counts, draws, rng)
-    weights = _stretch_weights(stock, flow, table)
-    if weights is None:
-        return draw_hazards(discrete_hazards(table), counts, draws, rng)
+    recent = _recent_pair(stock, flow)
+    if recent is None or (counts is not None and counts.departures.sum() >= AMPLE_STAYS):
+        hazards = draw_hazards(discrete_hazards(table), counts, draws, rng)
+        inflow = np.ones(draws) if recent is None else inflow_factor(*recent, hazards)
+        return hazards, inflow
+    weights = fit_stretch(*recent, table)
     chosen = rng.choice(len(STRETCHES), size=draws, p=weights)
     curves = np.stack([discrete_hazards(table, float(s)) for s in STRETCHES])
-    return np.asarray(curves[chosen])
+    return np.asarray(curves[chosen]), np.ones(draws)
 
 
-def _stretch_weights(stock: Floats | None, flow: Floats | None, table: StayTable) -> Floats | None:
+def _recent_pair(stock: Floats | None, flow: Floats | None) -> tuple[Floats, Floats] | None:
+    """Return the newest stretch of days on which stock and flow are both known, or None when it is short."""
     if stock is None or flow is None:
         return None
-    both = np.flatnonzero(np.isfinite(stock) & np.isfinite(flow))
-    if not len(both):
+    both = np.isfinite(stock) & np.isfinite(flow)
+    if not both.any():
         return None
-    last = int(both[-1])
-    first = max(last - FIT_DAYS + 1, 0)
-    window = slice(first, last + 1)
-    known = np.isfinite(stock[window]) & np.isfinite(flow[window])
-    if known.sum() < LEAST_FIT_DAYS or not known.all() or stock[window].max() < 1:
+    last = int(np.flatnonzero(both)[-1])
+    gaps = np.flatnonzero(~both[: last + 1])
+    first = max(last - FIT_DAYS + 1, int(gaps[-1]) + 1 if len(gaps) else 0)
+    known = slice(first, last + 1)
+    if last + 1 - first < LEAST_FIT_DAYS or stock[known].max() < 1:
         return None
-    return fit_stretch(stock[window], flow[window], table)
+    return stock[known], flow[known]

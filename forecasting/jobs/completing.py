@@ -132,7 +132,13 @@ def read_revisions(
     )
     shift = end_of_day(origin - timedelta(days=1), zone) - as_of
     table["reported_at"] = (table["reported_at"] + shift).dt.tz_convert(zone).dt.tz_localize(None)
-    return Revisions(table[["territory", "date", "signal", "value", "reported_at"]])
+    # Delays are whole days: of each day of reporting, the last step is what stood at its end.
+    said = table["reported_at"].dt.normalize()
+    kept = ~table.assign(said=said).duplicated(["territory", "signal", "date", "said"], keep="last")
+    table["reported_at"] = said
+    return Revisions(
+        table.loc[kept, ["territory", "date", "signal", "value", "reported_at"]].reset_index(drop=True)
+    )
 
 
 def complete(revisions: Revisions, panel: Panel, seed: int) -> Floats | None:

@@ -27,7 +27,7 @@ from forecasting.jobs.bed_forecast import (
 )
 from forecasting.jobs.completing import complete
 from forecasting.jobs.cycles import valid_until
-from forecasting.jobs.forecaster import BACK_DAYS, TargetDraws, draw_target
+from forecasting.jobs.forecaster import BACK_DAYS, TargetDraws, draw_target, monitored_target
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import (
     freshness_causes,
@@ -37,14 +37,19 @@ from forecasting.jobs.judgement import (
     trust_of,
     vigilance_days,
 )
+from forecasting.jobs.leads import lead_rows
 from forecasting.jobs.seeds import stream
+from forecasting.jobs.trusting import STATE as TRUST_STATE
+from forecasting.jobs.trusting import Verdicts, judge
 from forecasting.panel import Panel
 from forecasting.run import (
     HORIZON_DAYS,
+    LeadLagRow,
     Message,
     SeriesForecast,
     Target,
     TerritoryBulletin,
+    Trust,
     Unit,
     VigilanceDay,
     summarised,
@@ -74,22 +79,29 @@ class Computed:
     states: Mapping[str, bytes]
 
 
-def flow_targets(panel: Panel) -> list[str]:
+def flow_targets(panel: Panel, *, by_cause: bool = True) -> list[str]:
     """Return the flows of a panel that are forecast: admissions by cause, critical care and emergency visits.
 
-    Emergency visits are forecast for all causes; where only single causes are known, for those.
+    Critical care and emergency visits are forecast for all causes together, or for the first single cause where
+    only single causes are known; so are admissions when not `by_cause`.
     """
     found = []
     for name in FLOWS:
         keys = [f"{name}:{s}" for s in SYNDROME_ORDER if f"{name}:{s}" in panel.signals]
-        found += keys[:1] if name != "admissions" else keys
+        found += keys if name == "admissions" and by_cause else keys[:1]
     return found
 
 
 def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Computed:
     """Compute the bulletins and series of some territories of a run."""
     completed = complete(inputs.revisions, inputs.panel, plan.seed)
+    target = monitored_target(inputs.panel)
+    verdicts = judge(inputs.panel, target, inputs.published, inputs.state.get(TRUST_STATE), plan.seed)
+    leads = lead_rows(inputs.panel, target, territories, plan.seed)
     flows, states = _flows(inputs.panel, territories, inputs, plan, "", completed)
+    flows = {key: flow.adjusted(verdicts.widened) for key, flow in flows.items()}
+    if verdicts.state is not None:
+        states[TRUST_STATE] = verdicts.state
     facilities = sorted(f for f, place in inputs.facility_places.items() if place in set(territories))
     facility_flows: dict[str, TargetDraws] = {}
     if inputs.facility_panel is not None and facilities:
@@ -100,7 +112,9 @@ def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Com
     for territory in territories:
         inside = [f for f in facilities if inputs.facility_places[f] == territory]
         try:
-            found, bulletin = _territory(territory, inside, flows, facility_flows, inputs, plan)
+            found, bulletin = _territory(
+                territory, inside, flows, facility_flows, inputs, plan, verdicts, leads.get(territory, ())
+            )
         except Exception as error:  # one territory's failure leaves the others their forecast
             log.exception("territory_failed", territory=territory, cycle=plan.cycle)
             found, bulletin = [], _failed(territory, error, inputs, plan)
@@ -120,7 +134,8 @@ def _flows(
     flows: dict[str, TargetDraws] = {}
     states: dict[str, bytes] = {}
     known = [p for p in places if p in panel.territories]
-    for target in flow_targets(panel):
+    # A single hospital's cases of one cause are too few to say anything of.
+    for target in flow_targets(panel, by_cause=not prefix):
         flows[target] = draw_target(
             panel,
             target,
@@ -144,16 +159,20 @@ def _territory(
     facility_flows: Mapping[str, TargetDraws],
     inputs: RunInputs,
     plan: RunPlan,
+    verdicts: Verdicts,
+    leads: tuple[LeadLagRow, ...],
 ) -> tuple[list[SeriesForecast], TerritoryBulletin]:
     series = _flow_series(territory, "", territory, flows, inputs)
     causes = _causes(territory, flows, inputs)
+    doubts = verdicts.causes(territory)
     beds = _beds(inputs.panel, territory, flows, inputs, plan)
     causes += [
         Message("trust.old_stock", {"unit": b.unit, "days": b.stock_age_days})
         for b in beds
         if b.stock_age_days is not None and b.stock_age_days > 3
     ]
-    trusted = trust_of(causes) != "broken"
+    trust = "broken" if verdicts.is_broken(territory) else trust_of(causes, doubts)
+    trusted = trust != "broken"
     series += _bed_series(territory, "", beds, flows, territory)
     days = _unit_days(territory, "", inputs.panel, territory, beds, inputs, plan, trusted)
     panel = inputs.facility_panel
@@ -163,29 +182,33 @@ def _territory(
         inner = _beds(panel, facility, facility_flows, inputs, plan)
         series += _bed_series(territory, facility, inner, facility_flows, facility)
         days += _unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted)
-    return series, _bulletin(territory, days, beds, causes, inputs, plan)
+    # What breaks trust is told first: it is what the grey is for.
+    causes = [*doubts, *causes] if verdicts.is_broken(territory) else [*causes, *doubts]
+    return series, _bulletin(territory, days, beds, trust, causes, inputs, plan, leads)
 
 
 def _bulletin(
     territory: str,
     days: list[VigilanceDay],
     beds: Sequence[BedDraws],
+    trust: Trust,
     causes: list[Message],
     inputs: RunInputs,
     plan: RunPlan,
+    leads: tuple[LeadLagRow, ...] = (),
 ) -> TerritoryBulletin:
     trends: dict[Unit, str] = {b.unit: trend(b.draws) for b in reversed(beds)}
-    found, message = headline_message(days, trends, inputs.rules, causes)
+    found, message = headline_message(days, trends, inputs.rules, trust, causes)
     return TerritoryBulletin(
         territory=territory,
-        trust=trust_of(causes),
+        trust=trust,
         trust_causes=tuple(causes),
         colour=found.colour,
         headline_day=found.day.day if found.day else None,
         headline_unit=found.day.unit if found.day else None,
         message=message,
         freshness=tuple(inputs.freshness.get(territory, ())),
-        leadlag=(),
+        leadlag=leads,
         valid_until=valid_until(plan.as_of, inputs.config["cycles"], inputs.config["zone"]),
         days=tuple(days),
     )
@@ -194,7 +217,7 @@ def _bulletin(
 def _failed(territory: str, error: Exception, inputs: RunInputs, plan: RunPlan) -> TerritoryBulletin:
     causes = [Message("trust.failed", {"step": "compute", "error": type(error).__name__})]
     days = [d for unit in UNITS for d in grey_days(plan, territory, "", unit, DAYS)]
-    return _bulletin(territory, days, (), causes, inputs, plan)
+    return _bulletin(territory, days, (), "broken", causes, inputs, plan)
 
 
 def _flow_series(

@@ -6,8 +6,8 @@ names what happened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,10 @@ class TargetDraws:
     state: bytes | None = None
     pit: Mapping[str, Floats] = field(default_factory=dict)
 
+    def adjusted(self, change: Callable[[str, Floats], Floats]) -> TargetDraws:
+        """Return the same with each territory's draws changed."""
+        return replace(self, draws={t: change(t, paths) for t, paths in self.draws.items()})
+
     def models_of(self, territory: str) -> Mapping[str, Any]:
         """Return the weights behind one territory's draws."""
         if territory in self.fallen_back:
@@ -63,6 +67,37 @@ class TargetDraws:
                 "left_out": [{"model": "ensemble", "reason": self.fallen_back[territory]}],
             }
         return self.models
+
+
+LEADING: Mapping[str, tuple[str, ...]] = {
+    "admissions": ("ed_visits", "sos_calls", "samu_calls", "lab_positives", "ed_hospitalisations"),
+    "critical_admissions": ("admissions", "ed_visits", "sos_calls", "lab_positives"),
+    "ed_visits": ("sos_calls", "samu_calls", "lab_positives"),
+}
+"""Signals that may lead each target; a model with every signal of every cause only learns noise, slowly."""
+
+
+def relevant(panel: Panel, target: str) -> tuple[str, ...]:
+    """Return the signals of a panel that may tell of a target: itself and its leads, of the same syndrome."""
+    name, syndrome = target.split(":")
+    wanted = (target, *(f"{lead}:{syndrome}" for lead in LEADING.get(name, ())))
+    return tuple(s for s in panel.signals if s in wanted)
+
+
+def monitored_target(panel: Panel) -> str | None:
+    """Return the admissions by which trust is monitored and leads are told: of all causes, else of one."""
+    keys = (f"admissions:{s}" for s in ("all", "covid", "influenza", "bronchiolitis", "gastroenteritis"))
+    return next((key for key in keys if key in panel.signals), None)
+
+
+def narrowed(panel: Panel, nowcast: Floats | None, target: str) -> tuple[Panel, Floats | None]:
+    """Return a panel and its nowcast with the relevant signals of a target only."""
+    keep = relevant(panel, target)
+    columns = [panel.signals.index(s) for s in keep]
+    completed = None if nowcast is None else nowcast[..., columns]
+    if completed is not None and not np.isfinite(completed).any():
+        completed = None
+    return panel.without(tuple(s for s in panel.signals if s not in keep)), completed
 
 
 def draw_target(
@@ -87,6 +122,7 @@ def draw_target(
     models
         Whether to ask the models at all, or the yardstick only.
     """
+    panel, nowcast_draws = narrowed(panel, nowcast_draws, target)
     able = [t for t in territories if _has_history(panel, target, t)]
     if not able:
         return TargetDraws({}, {})

@@ -16,6 +16,7 @@ from forecasting.beds import StayCounts, StayTable
 from forecasting.capacity import CAPACITY_TABLE, Estimated
 from forecasting.jobs.completing import read_revisions
 from forecasting.jobs.cycles import latest_due
+from forecasting.jobs.forecaster import monitored_target
 from forecasting.jobs.inputs import BedInputs, RunInputs
 from forecasting.jobs.panels import make_panel, zones_of
 from forecasting.panel import Panel
@@ -29,16 +30,27 @@ from streams.store.freshness import read_freshness
 from streams.store.partners import agreements_in_force
 from streams.store.stays import read_present, read_stay_lengths
 from streams.vocabulary.places import register, zone_of
-from streams.vocabulary.signals import SIGNALS
 from streams.vocabulary.syndromes import SYNDROMES
 
 HISTORY_DAYS = 400
 STAY_DAYS = 180
 RECENT_DAYS = 60
+PUBLISHED_DAYS = 24
 STAYS_TABLE = "stay_tables"
 EVENT_KINDS = frozenset({"house_calls", "emergency_calls", "laboratory", "hospital"})
 SYNDROME_KEYS = [s.key for s in SYNDROMES if s.key != "other"]
-DAILY_SIGNALS = [s.key for s in SIGNALS if s.kind != "rate" and s.key != "elective_admissions"]
+HOSPITAL_SIGNALS = [
+    "admissions",
+    "critical_admissions",
+    "ed_visits",
+    "occupied_beds",
+    "occupied_critical_beds",
+    "staffed_beds",
+    "staffed_critical_beds",
+]
+DAILY_SIGNALS = [*HOSPITAL_SIGNALS, "sos_calls", "samu_calls", "lab_positives", "ed_hospitalisations"]
+# A single hospital's cases of one cause are few, but where only one cause is told it is that which counts.
+HOSPITAL_SYNDROMES = ["all", "covid"]
 
 
 @dataclass(frozen=True)
@@ -86,8 +98,10 @@ def gather(connection: Connection, plan: RunPlan, asked: Asked) -> RunInputs:
     panel = _panel(counts, plan, events)
     facility_panel, facility_places = _facility_panel(connection, plan, events)
     places = list(plan.scope["territories"])
+    monitored = monitored_target(panel)
     rules = store.reference_document(connection, RULES_TABLE)
     hour = plan.cycle[11:] if plan.reason in ("cycle", "catch-up") else _hour(plan, asked)
+    since = plan.origin - timedelta(days=PUBLISHED_DAYS)
     return RunInputs(
         panel=panel,
         facility_panel=facility_panel,
@@ -98,6 +112,7 @@ def gather(connection: Connection, plan: RunPlan, asked: Asked) -> RunInputs:
         previous=store.previous_colours(connection, hour, plan.as_of, plan.origin),
         config=asked.document(),
         state=store.states(connection, store.scope_key(panel.territories), plan.as_of),
+        published=store.published_ahead(connection, monitored, plan.as_of, since) if monitored else {},
         revisions=read_revisions(connection, counts, origin=plan.origin, as_of=plan.as_of, zone=asked.zone),
     )
 
@@ -127,8 +142,8 @@ def _counts(
 ) -> pd.DataFrame:
     return read_counts(
         connection,
-        signals=DAILY_SIGNALS,
-        syndromes=SYNDROME_KEYS,
+        signals=HOSPITAL_SIGNALS if by_facility else DAILY_SIGNALS,
+        syndromes=HOSPITAL_SYNDROMES if by_facility else SYNDROME_KEYS,
         places=list(places),
         start=plan.origin - timedelta(days=HISTORY_DAYS - 1),
         end=plan.origin + timedelta(days=1),

@@ -15,6 +15,7 @@ import numpy as np
 from forecasting.beds import StayCounts, StayTable
 from forecasting.capacity import Estimated
 from forecasting.jobs.completing import Revisions, no_revisions
+from forecasting.jobs.trusting import Published
 from forecasting.panel import Panel
 from forecasting.run import Colour, PartnerFreshness
 from forecasting.store import canonical
@@ -23,7 +24,7 @@ from forecasting.store.encoding import freshness_document, freshness_of
 from forecasting.vigilance import ColourRules
 
 FACILITIES, BEDS, PREVIOUS, FRESHNESS = "facilities", "beds", "previous_colours", "freshness"
-REVISIONS = "revisions"
+REVISIONS, PUBLISHED = "revisions", "published"
 ColourKey = tuple[str, str, str, str]
 """Territory, facility, unit, civil day in ISO text."""
 
@@ -72,6 +73,8 @@ class RunInputs:
         Model state to start from, by target.
     revisions
         Every value that the newest cells of the panel have had.
+    published
+        What earlier cycles said of the monitored target one and seven days ahead.
     """
 
     panel: Panel
@@ -84,6 +87,7 @@ class RunInputs:
     config: Mapping[str, Any]
     state: Mapping[str, bytes]
     revisions: Revisions = field(default_factory=no_revisions)
+    published: Published = field(default_factory=dict)
 
     def documents(self) -> dict[str, bytes]:
         """Return the canonical bytes of every part, by name."""
@@ -94,6 +98,7 @@ class RunInputs:
             CONFIG: canonical.document({**self.config, "facility_places": dict(self.facility_places)}),
             BEDS: _beds_bytes(self.beds),
             REVISIONS: self.revisions.pack(),
+            PUBLISHED: canonical.document([[*key, *ahead] for key, ahead in sorted(self.published.items())]),
             PREVIOUS: canonical.document(sorted([*key, colour] for key, colour in self.previous.items())),
             FRESHNESS: canonical.document(
                 {place: [freshness_document(f) for f in rows] for place, rows in self.freshness.items()}

@@ -83,10 +83,16 @@ def grey_days(
     ]
 
 
-def trust_of(causes: Sequence[Message]) -> Trust:
-    """Return the state that causes make: those that only weaken degrade, any other breaks."""
+def trust_of(causes: Sequence[Message], doubts: Sequence[Message] = ()) -> Trust:
+    """Return the state that causes make: those that only weaken degrade, any other breaks.
+
+    Parameters
+    ----------
+    doubts
+        Causes of the monitors that were judged to degrade only.
+    """
     if not causes:
-        return "ok"
+        return "degraded" if doubts else "ok"
     return "degraded" if all(c.key in DEGRADING for c in causes) else "broken"
 
 
@@ -119,13 +125,17 @@ def trend(draws: Floats) -> str:
 
 
 def headline_message(
-    days: Sequence[VigilanceDay], trends: Mapping[Unit, str], rules: ColourRules, causes: Sequence[Message]
+    days: Sequence[VigilanceDay],
+    trends: Mapping[Unit, str],
+    rules: ColourRules,
+    trust: Trust,
+    causes: Sequence[Message],
 ) -> tuple[Headline, Message]:
     """Choose the headline of a territory and the message that explains it."""
     own = [d for d in days if not d.facility]
     found = headline(own, rules)
     if found.colour == "grey":
-        return found, _grey(own, causes)
+        return found, _grey(own, trust, causes)
     if found.day is None:
         inside = [d for d in own if rules.headline_first <= d.horizon <= rules.headline_last]
         likeliest = max(inside, key=lambda d: (d.probability or 0.0, -d.horizon, d.unit))
@@ -156,8 +166,8 @@ def _facts(day: VigilanceDay, trends: Mapping[Unit, str]) -> dict[str, Any]:
     }
 
 
-def _grey(days: Sequence[VigilanceDay], causes: Sequence[Message]) -> Message:
-    if trust_of(causes) == "broken":
+def _grey(days: Sequence[VigilanceDay], trust: Trust, causes: Sequence[Message]) -> Message:
+    if trust == "broken":
         return Message("grey.broken", {"cause": causes[0].key})
     unknown = next((d for d in days if d.colour == "grey"), None)
     unit = unknown.unit if unknown else "conventional"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -248,10 +248,13 @@ def inputs(connection: Connection, run_id: int) -> dict[str, bytes]:
 
 
 def states(connection: Connection, scope: str, as_of: datetime) -> dict[str, bytes]:
-    """Return the newest model state of a scope that no run after `as_of` left, by name."""
+    """Return the newest model state of a scope that a run before `as_of` left, by name.
+
+    Strictly before: a run made twice starts twice from the same state.
+    """
     rows = connection.execute(
         "SELECT DISTINCT ON (m.name) m.name, c.content FROM model_state m JOIN run_content c USING (digest)"
-        " WHERE m.scope = %s AND m.as_of <= %s ORDER BY m.name, m.as_of DESC, m.run_id DESC",
+        " WHERE m.scope = %s AND m.as_of < %s ORDER BY m.name, m.as_of DESC, m.run_id DESC",
         (scope, as_of),
     )
     return {name: canonical.decompress(content) for name, content in rows}
@@ -263,3 +266,30 @@ def last_moments(connection: Connection) -> tuple[datetime | None, datetime | No
         "SELECT max(as_of) FILTER (WHERE reason IN ('cycle', 'catch-up')), max(as_of) FROM run"
     ).fetchone()
     return (row[0], row[1]) if row else (None, None)
+
+
+def published_ahead(
+    connection: Connection, target: str, as_of: datetime, first: date
+) -> dict[tuple[str, str], tuple[list[float], list[float]]]:
+    """Return what cycles published of a target one and seven days ahead.
+
+    Parameters
+    ----------
+    as_of
+        Only runs before this moment.
+    first
+        Earliest origin.
+
+    Returns
+    -------
+    dict
+        Quantiles of days 1 and 7, by territory and origin (ISO text); the newest run of each origin.
+    """
+    rows = connection.execute(
+        "SELECT DISTINCT ON (s.territory, r.origin) s.territory, r.origin, s.quantiles[2:2], s.quantiles[8:8]"
+        " FROM run_series s JOIN run r ON r.id = s.run_id WHERE s.target = %s AND s.facility = ''"
+        " AND r.reason IN ('cycle', 'catch-up') AND r.as_of < %s AND r.origin >= %s"
+        " ORDER BY s.territory, r.origin, r.as_of DESC, r.id DESC",
+        (target, as_of, first),
+    )
+    return {(row[0], row[1].isoformat()): (row[2][0], row[3][0]) for row in rows}

@@ -14,6 +14,7 @@ from forecasting.beds import (
     discrete_hazards,
     draw_hazards,
     fit_stretch,
+    inflow_factor,
     occupy,
 )
 from forecasting.beds.stay_lengths import STRETCHES, survival
@@ -127,3 +128,12 @@ def test_a_table_is_stretched_to_agree_with_stock_and_flow() -> None:
 def test_hazards_of_another_number_of_draws_are_refused() -> None:
     with pytest.raises(ValueError, match="2 draws of admissions but 3 of hazards"):
         occupy(np.zeros((4, 2)), Present.unknown(0), np.zeros((3, 5)), np.random.default_rng(1))
+
+
+def test_other_doors_than_admission_are_found_from_stock_and_flow() -> None:
+    rng = np.random.default_rng(5)
+    hazards = discrete_hazards(TABLE)
+    admissions = rng.poisson(30, 120).astype(float)
+    stock = np.convolve(1.3 * admissions, survival(hazards))[:120]
+    found = inflow_factor(stock[-42:], admissions[-42:], np.repeat(hazards[None], 3, axis=0))
+    assert found == pytest.approx(np.full(3, 1.3), rel=0.05)

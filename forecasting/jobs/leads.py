@@ -1,0 +1,58 @@
+"""The lag atlas of a run: by how many days each signal leads admissions, where, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from forecasting.jobs.forecaster import relevant
+from forecasting.jobs.seeds import stream
+from forecasting.leadlag import LeadLag, atlas
+from forecasting.panel import Panel
+from forecasting.run import LeadLagRow
+
+RESAMPLES = 100
+LONGEST_HISTORY = 280
+
+
+def lead_rows(
+    panel: Panel, target: str | None, territories: Sequence[str], seed: int
+) -> dict[str, tuple[LeadLagRow, ...]]:
+    """Return how signals lead a target, by territory.
+
+    Parameters
+    ----------
+    territories
+        Those whose rows are wanted; the pooled lag is learnt from all of the panel.
+    """
+    names = tuple(s for s in relevant(panel, target) if s != target) if target else ()
+    if target is None or not names:
+        return {}
+    recent = slice(-LONGEST_HISTORY, None)
+    rows = atlas(
+        panel.series(target)[recent],
+        np.stack([panel.series(s)[recent] for s in names], axis=2),
+        panel.territories,
+        names,
+        stream(seed, target, "leads"),
+        resamples=RESAMPLES,
+    )
+    wanted = {t: [r for r in rows if r.territory == t] for t in territories}
+    return {t: tuple(_row(r, target) for r in found if r.pairs) for t, found in wanted.items()}
+
+
+def _row(found: LeadLag, target: str) -> LeadLagRow:
+    shown = found.state == "evidence"
+    return LeadLagRow(
+        signal=found.signal,
+        target=target,
+        lag_days=_number(found.lag) if shown else None,
+        low=_number(found.low) if shown else None,
+        high=_number(found.high) if shown else None,
+        strength=_number(found.strength),
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if not np.isfinite(value) else round(float(value), 3)
