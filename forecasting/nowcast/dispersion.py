@@ -219,7 +219,7 @@ def _means(reported: Floats, expected: Floats, rate: Floats) -> tuple[Floats, Fl
 def _negative_binomial(probability: Floats, mean: Floats, size: Floats) -> Floats:
     out = np.zeros(probability.shape)
     # The quantile function is slow: cells that can only give zero are skipped, which is most of them.
-    live = mean > 1e-4
+    live = mean > 2e-3
     if live.any():
         chosen, k = mean[live], size[live]
         out[:, live] = nbinom.ppf(np.clip(probability[:, live], 1e-9, 1 - 1e-9), k, k / (k + chosen))

@@ -207,7 +207,8 @@ def tune_on_past(triangle: ReportingTriangle, *, occasions: int = 20) -> tuple[T
     past : PastNowcasts
         The past nowcasts under these choices.
     """
-    flat, weekly = (_past_cells(triangle, occasions, by_weekday) for by_weekday in (False, True))
+    past = _earlier_views(triangle, occasions)
+    flat, weekly = (_past_cells(triangle, past, by_weekday) for by_weekday in (False, True))
     best_flat, loss_flat = _tuned(flat, triangle.max_delay, False)
     best_weekly, loss_weekly = _tuned(weekly, triangle.max_delay, True)
     # Seven curves instead of one must earn their keep: two percent, not any gain at all.
@@ -234,16 +235,26 @@ class _PastCells:
     occasion: NDArray[np.int64]
 
 
-def _past_cells(triangle: ReportingTriangle, occasions: int, by_weekday: bool) -> _PastCells:
+def _earlier_views(
+    triangle: ReportingTriangle, occasions: int
+) -> list[tuple[ReportingTriangle, Completeness]]:
+    """Give the triangle as it stood at past moments, oldest first, with the completeness learnt from it then."""
+    edges = triangle.edges()[:-1][-occasions:]
+    views = [triangle.as_known(int(edge)) for edge in edges]
+    return [(view, estimate_completeness(view)) for view in views]
+
+
+def _past_cells(
+    triangle: ReportingTriangle, past: list[tuple[ReportingTriangle, Completeness]], by_weekday: bool
+) -> _PastCells:
     value, delay = triangle.newest()
     mature = delay >= _mature_delay(estimate_completeness(triangle))
     final = np.where(mature, value, np.nan)
     gathered: list[Cells] = []
     truths, moments = [], []
-    for moment, edge in enumerate(triangle.edges()[:-1][-occasions:]):
-        then = triangle.as_known(int(edge))
+    for moment, (then, curve) in enumerate(past):
         positions = _incomplete_positions(then)
-        seen = cells_at(then, positions, use_weekday=by_weekday)
+        seen = cells_at(then, positions, use_weekday=by_weekday, completeness=curve)
         gathered.append(seen)
         # A value nobody has looked at since is not a confirmation of itself.
         truths.append(np.where(delay[positions] > seen.delay, final[positions], np.nan))

@@ -23,7 +23,7 @@ from forecasting.nowcast.triangle import (
 
 LONGEST_DELAY: dict[str, int] = {"D": 14, "W": 6}
 _FEWEST_REVISED = 20
-_OLDEST = {"D": 240, "W": 60}
+_OLDEST = {"D": 150, "W": 60}
 
 
 def nowcast_tail(
