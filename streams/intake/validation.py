@@ -248,9 +248,12 @@ def _explain(raw: bytes, error: ValidationError) -> tuple[str | None, str]:
     if faults[0]["type"] == "json_invalid":
         try:
             orjson.loads(raw)
-        except (orjson.JSONDecodeError, RecursionError) as fault:
-            return None, f"not readable as JSON: {fault}"[:_LARGEST_REASON]
+        except (orjson.JSONDecodeError, RecursionError) as unreadable:
+            return None, f"not readable as JSON: {unreadable}"[:_LARGEST_REASON]
     names = [".".join(map(str, f["loc"])) for f in faults]
+    for fault in faults:
+        if fault["type"] == "string_pattern_mismatch":
+            fault["msg"] = "must not hold control characters"
     told = [
         f"{name}: {fault['msg']}" if name else fault["msg"] for name, fault in zip(names, faults, strict=True)
     ]

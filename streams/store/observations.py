@@ -13,7 +13,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import LiteralString
 
 from infra.clock import civil_date
@@ -50,6 +50,7 @@ COLUMNS: tuple[LiteralString, ...] = (
     "reported_basis",
     "simulated",
 )
+_ZERO = timedelta()
 _LIST: LiteralString = ", ".join(COLUMNS)
 
 
@@ -176,7 +177,7 @@ def _text(value: str | None) -> str:
 
 
 def _instant(moment: datetime) -> str:
-    return moment.isoformat() if moment.tzinfo is UTC else moment.astimezone(UTC).isoformat()
+    return moment.isoformat() if moment.utcoffset() == _ZERO else moment.astimezone(UTC).isoformat()
 
 
 def _fence(connection: Connection, partitions: Iterable[tuple[str, int]]) -> None:
@@ -211,8 +212,10 @@ def _insert(connection: Connection) -> int:
         WITH stored AS (
             INSERT INTO observation ({_LIST})
             SELECT {_LIST} FROM arriving a
-            WHERE NOT EXISTS (SELECT 1 FROM tombstone t WHERE t.partner = a.partner
-                              AND (t.event_id = a.event_id OR t.event_id = 'stay/' || a.stay_token))
+            WHERE NOT EXISTS (SELECT 1 FROM tombstone t
+                              WHERE t.partner = a.partner AND t.event_id = a.event_id)
+              AND NOT EXISTS (SELECT 1 FROM tombstone t
+                              WHERE t.partner = a.partner AND t.event_id = 'stay/' || a.stay_token)
             ON CONFLICT DO NOTHING
             RETURNING partner, event_id
         )
@@ -312,19 +315,21 @@ def _settle_snapshots(connection: Connection) -> None:
 def _announce(connection: Connection, observations: Sequence[Observation]) -> None:
     """Tell, for each partner, how many of which signal came and how far they reach."""
     signals: dict[str, Counter[str]] = {}
-    newest: dict[str, date] = {}
-    places: dict[str, set[str]] = {}
+    newest: dict[str, dict[tuple[str, bool], Envelope]] = {}
     for observation in observations:
         envelope = observation.envelope
-        partner = envelope.partner
-        signals.setdefault(partner, Counter())[envelope.signal] += 1
-        newest[partner] = max(newest.get(partner, date.min), envelope.reference_date)
-        places.setdefault(partner, set()).add(envelope.place)
+        signals.setdefault(envelope.partner, Counter())[envelope.signal] += 1
+        # Civil days are made of the newest alone: dates and instants of one place are compared apart.
+        furthest = newest.setdefault(envelope.partner, {})
+        kind = (envelope.place, envelope.individual)
+        known = furthest.get(kind)
+        if known is None or known.reference_start < envelope.reference_start:  # type: ignore[operator]  # of one kind
+            furthest[kind] = envelope
     for partner, counter in signals.items():
         payload = {
             "partner": partner,
             "signals": dict(counter),
-            "places": sorted(places[partner])[:200],
-            "newest_reference": newest[partner].isoformat(),
+            "places": sorted({place for place, _ in newest[partner]})[:200],
+            "newest_reference": max(e.reference_date for e in newest[partner].values()).isoformat(),
         }
         announce(connection, "observations", partner, payload, public=False)
