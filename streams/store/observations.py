@@ -323,7 +323,7 @@ def _announce(connection: Connection, observations: Sequence[Observation]) -> No
         furthest = newest.setdefault(envelope.partner, {})
         kind = (envelope.place, envelope.individual)
         known = furthest.get(kind)
-        if known is None or known.reference_start < envelope.reference_start:  # type: ignore[operator]  # of one kind
+        if known is None or known.reference_start < envelope.reference_start:
             furthest[kind] = envelope
     for partner, counter in signals.items():
         payload = {
