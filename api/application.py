@@ -5,17 +5,18 @@ Nothing is loaded from other hosts and no script stands in a page: the content s
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from prometheus_client import Counter, Histogram
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from api.bodies import BodyGuard
@@ -28,6 +29,7 @@ from infra.services.embedded import database_url
 from infra.settings import Settings
 
 log = structlog.get_logger(__name__)
+_requests = logging.getLogger(__name__)
 
 REQUESTS = Counter("meteo_api_requests_total", "Requests answered", ["method", "status"])
 SECONDS = Histogram("meteo_api_seconds", "Time to the first byte of an answer", ["method"])
@@ -45,6 +47,9 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_DESCRIPTION_EXAMPLE = {"application/json": {"example": {"openapi": "3.1.0", "paths": {}}}}
 _DESCRIPTION = (
     "The health weather of a territory: beds needed over 14 days, how sure it is, and what colour that makes each day. "
     "Public reads are aggregates; `as_of` reads what was known at a past moment; every error is a problem (RFC 9457)."
@@ -69,6 +74,20 @@ def create_app(settings: Settings) -> FastAPI:
         await room.close()
         log.info("api_closed")
 
+    app = assembled(lifespan)
+    app.state.room = room
+    app.state.assets = Assets(settings.data_dir / "assets")
+    return app
+
+
+def assembled(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Return the application without anything to read from: enough to describe it.
+
+    Raises
+    ------
+    MeteoError
+        When a route declares no scope.
+    """
     app = FastAPI(
         title="Météo santé",
         version="1",
@@ -78,8 +97,6 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=None,
         lifespan=lifespan,
     )
-    app.state.room = room
-    app.state.assets = Assets(settings.data_dir / "assets")
     for router in ROUTERS:
         app.include_router(router)
     _add_description(app)
@@ -91,7 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _add_description(app: FastAPI) -> None:
-    @app.get("/openapi.json", tags=["service"])
+    @app.get("/openapi.json", tags=["service"], responses={200: {"content": _DESCRIPTION_EXAMPLE}})
     def description(request: Request, reader: PublicReader) -> Response:
         """Return the description of this interface (OpenAPI 3.1)."""
         return _json_response(app)
@@ -138,6 +155,18 @@ def _tell_problems(schema: dict[str, object]) -> None:
         components["schemas"].pop(name, None)
 
 
+@lru_cache(maxsize=256)
+def _counters(method: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, str(status)), SECONDS.labels(method)
+
+
+def _count(method: str, status: int, seconds: float) -> None:
+    # Any word may be sent as a method; only known ones become a label.
+    counter, histogram = _counters(method if method in _METHODS else "other", status)
+    counter.inc()
+    histogram.observe(seconds)
+
+
 def _loggable(path: str) -> str:
     # A one-time link is a secret until it is used.
     return "/operator/…" if path.startswith("/operator/") else path
@@ -159,12 +188,12 @@ class Frame:
 
         async def framed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                REQUESTS.labels(method, str(message["status"])).inc()
-                SECONDS.labels(method).observe(time.perf_counter() - began)
-                log.debug("request", method=method, path=_loggable(scope["path"]), status=message["status"])
+                message["headers"] = [*message.get("headers", ()), *_RAW_HEADERS]
+                _count(method, message["status"], time.perf_counter() - began)
+                if _requests.isEnabledFor(logging.DEBUG):
+                    log.debug(
+                        "request", method=method, path=_loggable(scope["path"]), status=message["status"]
+                    )
             await send(message)
 
         await self._app(scope, receive, framed)

@@ -16,7 +16,7 @@ from streams.envelope import EARLIEST, LATEST
 from streams.vocabulary.places import Place, register
 
 
-def _territory(
+async def _territory(
     territory: Annotated[
         str, Path(description="`44` a département, `R52` a region, `FR`.", examples=["44"], max_length=12)
     ],
@@ -27,7 +27,7 @@ def _territory(
     return found
 
 
-def _as_of(
+async def _as_of(
     as_of: Annotated[
         str | None,
         Query(

@@ -39,6 +39,15 @@ from infra.database import Connection
 from streams.store.partners import Agreement, agreements_in_force
 from streams.vocabulary.places import place, zone_of
 
+# The error of one forecast and its published median would tell the count it was compared with.
+LEAST_FORECASTS = 11
+# Which parameters of which messages are counts; free beds are capacity, the usual level of a pressure is not.
+_COUNTS_IN_MESSAGES: Mapping[str, tuple[str, ...]] = {
+    "headline.": ("needed",),
+    "pressure.": ("needed", "free"),
+    "trust.input_": ("value", "usual"),
+    "explain.": ("median", "reference", "amount"),
+}
 _AGGREGATES = frozenset({"region", "country"})
 
 
@@ -104,17 +113,20 @@ def protected_bulletin(bulletin: TerritoryBulletin, protection: Protection) -> T
         if protection.facilities or not day.facility
     )
     message = protected_message(bulletin.message, protection, bulletin.territory)
-    return replace(bulletin, days=days, message=message)
+    causes = tuple(protected_message(c, protection, bulletin.territory) for c in bulletin.trust_causes)
+    return replace(bulletin, days=days, message=message, trust_causes=causes)
 
 
 def protected_message(message: Message, protection: Protection, territory: str) -> Message:
-    """Return a message whose beds needed are coded as those of the days are."""
-    needed = message.params.get("needed")
-    if not protection.threshold or not isinstance(needed, (int, float)):
+    """Return a message whose counts are coded as those of the days are."""
+    names = next((n for start, n in _COUNTS_IN_MESSAGES.items() if message.key.startswith(start)), ())
+    counts = {n: v for n in names if isinstance(v := message.params.get(n), (int, float))}
+    if not protection.threshold or not counts:
         return message
     aggregate = place(territory).kind in _AGGREGATES
-    coded = bottom_coded(np.array([float(needed)]), protection.threshold, aggregate=aggregate)
-    return replace(message, params={**message.params, "needed": float(coded[0])})
+    coded = bottom_coded(np.array(list(counts.values()), float), protection.threshold, aggregate=aggregate)
+    params = {**message.params, **dict(zip(counts, coded.tolist(), strict=True))}
+    return replace(message, params=params)
 
 
 def protected_day(day: VigilanceDay, protection: Protection, territory: str) -> VigilanceDay:

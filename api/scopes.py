@@ -6,7 +6,7 @@ facilities and units; `operator` runs the engine. Denied by default: a request w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -60,7 +60,7 @@ class Reader:
         return self.scope in (Scope.MANAGER, Scope.OPERATOR)
 
 
-def requires(scope: Scope) -> Callable[[Request], Reader]:
+def requires(scope: Scope) -> Callable[[Request], Awaitable[Reader]]:
     """Return the dependency by which a route declares its scope.
 
     Raises
@@ -69,7 +69,8 @@ def requires(scope: Scope) -> Callable[[Request], Reader]:
         From the dependency: 401 without a session, 403 with one that does not open the scope.
     """
 
-    def reader(request: Request) -> Reader:
+    # Asynchronous although nothing is awaited: a plain function would take a thread for each request.
+    async def reader(request: Request) -> Reader:
         held = Scope(session_scope(request) or Scope.PUBLIC)
         if scope not in _OPENS[held]:
             known = held is not Scope.PUBLIC

@@ -15,12 +15,13 @@ import pandas as pd
 from api.answers import BulletinOut, DayOut, LeadOut
 from api.counts import Asked, published_moment, shown_counts
 from api.pages.charts import FanPoint, bands_of, fan_chart, signal_chart
-from api.rendering import bulletin_out, protected_series, protection_of
+from api.rendering import LEAST_FORECASTS, bulletin_out, protected_series, protection_of
 from api.room import ReadingRoom, series_of_run
 from api.scopes import Reader
 from api.texts import Language, say, write
 from forecasting import store
 from forecasting.run import RunRecord, SeriesForecast, TerritoryBulletin
+from forecasting.store import Skill
 from infra.clock import civil_date
 from infra.database import Connection
 from streams.vocabulary.places import zone_of
@@ -58,6 +59,7 @@ class FanView:
     sentence: str
     label: str
     basis: str
+    record: str | None
     shares: Sequence[str]
     chart: Mapping[str, Any] | None
     rows: Sequence[Mapping[str, str]]
@@ -126,12 +128,13 @@ def page_view(
     leads = leading(shown.leadlag)
     counts = _counts(room, connection, reader, record, bulletin.territory, leads)
     language = reader.language
+    skills = [s for s in store.skill(connection, bulletin.territory) if s.tasks >= LEAST_FORECASTS]
     return PageView(
         bulletin=shown,
         zone=zone,
         expired=shown.valid_until < room.clock.now(),
         units=[UnitView(u, say(f"unit.{u}", language), strip(shown, u, language)) for u in UNITS],
-        fans=[fan(shown, u, series, counts, language) for u in UNITS],
+        fans=[fan(shown, u, series, counts, skills, language) for u in UNITS],
         signals=[signal_view(row, counts, language) for row in leads],
         signals_target=write(leads[0].target, "target", language) if leads else "",
         partners=partners(shown, protection.open_partners, language, zone),
@@ -185,6 +188,7 @@ def fan(
     unit: str,
     series: Sequence[SeriesForecast],
     counts: pd.DataFrame,
+    skills: Sequence[Skill],
     language: Language,
 ) -> FanView:
     """Return the fan of one unit."""
@@ -194,7 +198,7 @@ def fan(
     basis = say(f"basis.{days[0].basis if days else 'none'}", language)
     if not days:
         empty = say("fan.empty", language)
-        return FanView(unit, name, empty, empty, basis, [], None, [])
+        return FanView(unit, name, empty, empty, basis, None, [], None, [])
     whole = _same_need(days, unit, series)
     points = [_point(day, whole) for day in days]
     syndrome = whole.target.syndrome if whole is not None else "all"
@@ -207,9 +211,27 @@ def fan(
         sentence=sentence,
         label=say("fan.chart.label", language, unit=unit, sentence=sentence),
         basis=basis,
+        record=_record(unit, syndrome, skills, language),
         shares=shares,
         chart=fan_chart(points, past, language),
         rows=[_row(day, language) for day in days],
+    )
+
+
+def _record(unit: str, syndrome: str, skills: Sequence[Skill], language: Language) -> str | None:
+    """Return how past forecasts of these beds did a week ahead, or None before enough have come due."""
+    wanted = (f"{_STOCK[unit]}:{syndrome}", _WEEK)
+    found = next((s for s in skills if (s.target, s.horizon) == wanted), None)
+    if found is None:
+        return None
+    ratio = found.relative_wis
+    return say(
+        "scores.record",
+        language,
+        forecasts=found.tasks,
+        coverage=found.coverage_80,
+        error=found.mean_absolute_error,
+        versus="" if ratio is None else say("scores.versus", language, ratio=ratio),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import jinja2
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
@@ -64,7 +64,12 @@ def territory_page(
     response_class=Response,
     responses={200: {"content": {"text/css": {"schema": {"type": "string"}}}}, **documented(404)},
 )
-def asset(request: Request, reader: PublicReader, digest: str, name: str) -> Response:
+def asset(
+    request: Request,
+    reader: PublicReader,
+    digest: Annotated[str, Path(description="Hash of the content.", max_length=64)],
+    name: Annotated[str, Path(description="Name of the file.", max_length=64)],
+) -> Response:
     """Return a file of the page; its address holds its hash, so it never changes."""
     assets: Assets = request.app.state.assets
     found = assets.get(digest, name)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from api.answers import ScoreOut, ScoresOut
 from api.asked import AskedTerritory
 from api.problems import documented
+from api.rendering import LEAST_FORECASTS
 from api.responses import answered, json_answer
 from api.room import room_of
 from api.scopes import PublicReader
@@ -14,9 +15,6 @@ from api.shelf import Answer
 from forecasting.store import Skill, skill
 
 router = APIRouter(prefix="/v1/scores", tags=["verification"])
-
-# The error of one forecast and its published median would tell the count it was compared with.
-LEAST_FORECASTS = 11
 
 
 @router.get("/{territory}", response_model=ScoresOut, responses=documented(404))

@@ -141,6 +141,8 @@ def write(value: Any, kind: str, language: Language, zone: str = PARIS) -> str:
         return _write_moment(value, "moment", language, zone) if long else _write_day(value, "day", language)
     if kind == "target":
         return _write_target(str(value), language)
+    if kind == "signal" and ":" in str(value):
+        return _write_target(str(value), language)
     if kind in ("signal", "syndrome", "place"):
         return _words(language).get((kind, str(value)), str(value))
     return str(value)

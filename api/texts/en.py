@@ -26,6 +26,7 @@ ENGLISH: dict[str, str] = {
     "group.laboratory": "laboratories",
     "group.own": "hospitals",
     "group.calendar": "calendar",
+    "group.remainder": "the remainder",
     "group.unknown": "not determined",
     "target_signal.admissions": "Admissions",
     "target_signal.critical_admissions": "Critical care admissions",
@@ -77,6 +78,30 @@ ENGLISH: dict[str, str] = {
     "trust.old_stock": "{unit:unit}: the newest number of patients present is {days:number} "
     "{days:plural(day|days)} old.",
     "trust.partial": "A part of the territory is missing: {missing}.",
+    "trust.forecast_too_low": "Recent forecasts were too low ({error_ratio:decimal} times the expected error).",
+    "trust.forecast_too_high": "Recent forecasts were too high ({error_ratio:decimal} times the expected "
+    "error).",
+    "trust.forecast_too_narrow": "Recent intervals were too narrow ({error_ratio:decimal} times the "
+    "expected error).",
+    "trust.parent_flagged": "Forecasts of the territory around it ({parent:place}) are going wrong.",
+    "trust.signal_stale": "{signal:signal}: the newest value is {age:number} {age:plural(day|days)} old "
+    "(usually {usual:number}).",
+    "trust.input_negative": "A negative value was received for “{signal:signal}” ({value:number}).",
+    "trust.input_out_of_range": "A value far beyond any seen before for “{signal:signal}”: {value:number} "
+    "(highest known {usual:number}).",
+    "trust.input_flat": "Nothing but zeros for “{signal:signal}” (usually {usual:number} a day).",
+    "trust.lag_moved": "The observed lead of “{signal:signal}” moved from {before:decimal} to "
+    "{now:decimal} days.",
+    "trust.delays_changed": "Reporting delays of “{signal:signal}” changed: after {delay:number} "
+    "{delay:plural(day|days)} {now:percent} is in, not {before:percent}.",
+    # Why the forecast moves
+    "explain.rise": "The forecast ({median:number}) is above the present level ({reference:number}), "
+    "mainly from: "
+    "{driver:group} ({amount:number}).",
+    "explain.fall": "The forecast ({median:number}) is below the present level ({reference:number}), "
+    "mainly from: "
+    "{driver:group} ({amount:number}).",
+    "explain.steady": "The forecast ({median:number}) stays at the present level ({reference:number}).",
     "trust.unknown": "A monitor of the model reports an anomaly ({name}).",
     # Sentences of bulletins
     "day.headline": "{unit:unit}, {day:day}: {probability:percent} risk of running short",
@@ -196,7 +221,9 @@ ENGLISH: dict[str, str] = {
     "live.updated.grey": "New bulletin: vigilance unknown.",
     # Verification
     "scores.title": "Past reliability",
-    "scores.relative": "Error {ratio:percent} of that of persistence",
+    "scores.record": "At 7 days, {forecasts:number} forecasts have come due: the 80% interval held the truth "
+    "{coverage:percent} of the time; mean error {error:number} {error:plural(bed|beds)}{versus}.",
+    "scores.versus": ", which is {ratio:percent} of that of plain persistence",
     # Footer
     "footer.api": "Programming interface",
     "footer.data": "Data as CSV",

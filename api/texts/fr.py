@@ -26,6 +26,7 @@ FRENCH: dict[str, str] = {
     "group.laboratory": "laboratoires",
     "group.own": "hôpitaux",
     "group.calendar": "calendrier",
+    "group.remainder": "le reste",
     "group.unknown": "non déterminé",
     "target_signal.admissions": "Admissions",
     "target_signal.critical_admissions": "Admissions en soins critiques",
@@ -82,6 +83,33 @@ FRENCH: dict[str, str] = {
     "trust.old_stock": "{unit:unit} : le dernier nombre de patients présents date de {days:number} "
     "{days:plural(jour|jours)}.",
     "trust.partial": "Il manque une partie du territoire : {missing}.",
+    "trust.forecast_too_low": "Les dernières prévisions étaient trop basses ({error_ratio:decimal} fois "
+    "l’erreur attendue).",
+    "trust.forecast_too_high": "Les dernières prévisions étaient trop hautes ({error_ratio:decimal} fois "
+    "l’erreur attendue).",
+    "trust.forecast_too_narrow": "Les derniers intervalles étaient trop étroits ({error_ratio:decimal} "
+    "fois l’erreur "
+    "attendue).",
+    "trust.parent_flagged": "Les prévisions du territoire qui le contient ({parent:place}) se trompent.",
+    "trust.signal_stale": "{signal:signal} : la dernière valeur a {age:number} {age:plural(jour|jours)} "
+    "(habituellement {usual:number}).",
+    "trust.input_negative": "Valeur négative reçue pour « {signal:signal} » ({value:number}).",
+    "trust.input_out_of_range": "Valeur hors de toute mesure pour « {signal:signal} » : {value:number} "
+    "(maximum connu {usual:number}).",
+    "trust.input_flat": "Plus rien que des zéros pour « {signal:signal} » (habituellement {usual:number} "
+    "par jour).",
+    "trust.lag_moved": "L’avance observée de « {signal:signal} » est passée de {before:decimal} à "
+    "{now:decimal} jours.",
+    "trust.delays_changed": "Les délais de remontée de « {signal:signal} » ont changé : à {delay:number} "
+    "{delay:plural(jour|jours)}, part reçue {now:percent} au lieu de {before:percent}.",
+    # Why the forecast moves
+    "explain.rise": "La prévision ({median:number}) dépasse le niveau actuel ({reference:number}), "
+    "surtout par : "
+    "{driver:group} ({amount:number}).",
+    "explain.fall": "La prévision ({median:number}) est sous le niveau actuel ({reference:number}), "
+    "surtout par : "
+    "{driver:group} ({amount:number}).",
+    "explain.steady": "La prévision ({median:number}) reste au niveau actuel ({reference:number}).",
     "trust.unknown": "Une surveillance du modèle signale une anomalie ({name}).",
     # Sentences of bulletins
     "day.headline": "{unit:unit}, {day:day} : {probability:percent} de risque de manquer de lits",
@@ -202,7 +230,10 @@ FRENCH: dict[str, str] = {
     "live.updated.grey": "Nouveau bulletin : vigilance inconnue.",
     # Verification
     "scores.title": "Fiabilité passée",
-    "scores.relative": "Erreur {ratio:percent} de celle de la persistance",
+    "scores.record": "À 7 jours, {forecasts:number} prévisions échues : l’intervalle à 80 % a contenu la "
+    "vérité "
+    "{coverage:percent} du temps ; erreur de {error:number} {error:plural(lit|lits)} en moyenne{versus}.",
+    "scores.versus": ", soit {ratio:percent} de celle d’une simple persistance",
     # Footer
     "footer.api": "Interface de programmation",
     "footer.data": "Données en CSV",
