@@ -1,9 +1,11 @@
 """Beds: how long patients stay, and how many beds the admissions to come and the patients present will need.
 
 `stay_lengths` estimates the daily chance of leaving, with its uncertainty; `occupancy` turns draws of admissions
-into draws of occupied beds. Critical care is a flow of its own, with its own admissions and stay lengths.
+into draws of occupied beds; `discrepancy` adds what that model has missed so far. Critical care is a flow of its
+own, with its own admissions and stay lengths.
 """
 
+from forecasting.beds.discrepancy import draw_error_paths, past_errors
 from forecasting.beds.occupancy import Occupancy, Present, occupy
 from forecasting.beds.stay_lengths import (
     DEFAULT_STAYS,
@@ -23,9 +25,11 @@ __all__ = [
     "StayCounts",
     "StayTable",
     "discrete_hazards",
+    "draw_error_paths",
     "draw_hazards",
     "fit_stretch",
     "inflow_factor",
     "occupy",
+    "past_errors",
     "stay_table",
 ]

@@ -199,8 +199,8 @@ def inflow_factor(stock: Floats, admissions: Floats, hazards: Floats) -> Floats:
 
     .. math:: B_t - B_0 G(t) = \gamma \sum_{a} S(a) A_{t-a}
 
-    gives each draw of hazards the :math:`\gamma` with which it agrees with the recent past; bounded by a half
-    and two.
+    gives each draw of hazards the :math:`\gamma` with which it agrees with the recent past, the last three weeks
+    weighing most; bounded by a half and two.
 
     Parameters
     ----------
@@ -216,7 +216,8 @@ def inflow_factor(stock: Floats, admissions: Floats, hazards: Floats) -> Floats:
     staying = np.where(lags >= 0, present[:, np.clip(lags, 0, present.shape[1] - 1)], 0.0)
     arrived = staying @ admissions[1:]
     missing = stock[1:] - stock[0] * left
-    gamma = (arrived * missing).sum(axis=1) / np.maximum((arrived**2).sum(axis=1), 1e-9)
+    recent = np.exp(-np.arange(days - 1)[::-1] / 21.0)
+    gamma = (recent * arrived * missing).sum(axis=1) / np.maximum((recent * arrived**2).sum(axis=1), 1e-9)
     return np.asarray(np.clip(gamma, 0.5, 2.0))
 
 

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from forecasting.beds import (
     Present,
     discrete_hazards,
+    draw_error_paths,
     draw_hazards,
     fit_stretch,
     inflow_factor,
     occupy,
+    past_errors,
     stay_table,
 )
 from forecasting.beds.stay_lengths import STRETCHES, StayTable, survival
@@ -33,6 +35,7 @@ STAFFED: Mapping[Unit, str] = {"conventional": "staffed_beds", "critical": "staf
 FIT_DAYS = 42
 LEAST_FIT_DAYS = 21
 AMPLE_STAYS = 200
+ERROR_DAYS = 150
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,23 +100,50 @@ def beds_of(
     present, age, measured = start
     coming = admissions[len(admissions) - HORIZON_DAYS - age :] * inflow
     path = occupy(coming, present, hazards, rng).occupied.astype(float)
+    if measured and stock is not None and flow is not None:
+        path = _with_past_errors(path, stock, flow, hazards, inflow, age, rng)
     if age == 0:
         path = np.vstack([np.full((1, path.shape[1]), float(present.number)), path])
     return BedDraws(unit, syndrome, path[-(HORIZON_DAYS + 1) :], age if measured else None)
+
+
+def _with_past_errors(
+    path: Floats,
+    stock: Floats,
+    flow: Floats,
+    hazards: Floats,
+    inflow: Floats,
+    age: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Add what the model has missed before, from starts of the last months."""
+    recent = slice(-ERROR_DAYS - age, len(stock) - age)
+    errors = past_errors(stock[recent], flow[recent], hazards.mean(axis=0), float(inflow.mean()), len(path))
+    mean = np.maximum(path.mean(axis=1), 1.0)
+    # A patient stays or leaves: no more chance than that of a count of this size.
+    thinning = np.sqrt(np.minimum(path.var(axis=1), mean)) / mean
+    phase = len(path)
+    return np.round(
+        path
+        * np.maximum(1.0 + draw_error_paths(errors, thinning, path.shape[1], rng, weekday_phase=phase), 0.0)
+    )
 
 
 def _start(
     stock: Floats | None, flow: Floats | None, hazards: Floats, by_elapsed: NDArray[np.int64] | None
 ) -> tuple[Present, int, bool] | None:
     """Return patients present, how many days before day 0 they were counted, and whether they were counted."""
-    if by_elapsed is not None and by_elapsed.sum() > 0:
-        return Present.known(by_elapsed), 1, True
     found = newest(stock)
+    ages_known = by_elapsed is not None and by_elapsed.sum() > 0
+    if found is not None and found[1] == 1 and by_elapsed is not None and ages_known:
+        # The census says how many, the movements of stays how long each has been there.
+        scaled = np.round(by_elapsed * (found[0] / by_elapsed.sum())).astype(np.int64)
+        return Present.known(scaled), 1, True
     if found is not None:
         number, age = found
-        if age > BACK_DAYS:
-            return None
-        return Present.unknown(number, _recent(flow, age)), age, True
+        return (Present.unknown(number, _recent(flow, age)), age, True) if age <= BACK_DAYS else None
+    if by_elapsed is not None and ages_known:
+        return Present.known(by_elapsed), 1, True
     recent = _recent(flow, BACK_DAYS)
     if recent is None:
         return None

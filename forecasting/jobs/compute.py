@@ -13,45 +13,34 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from forecasting.capacity import NOTHING, Facing, facing_census, facing_past
 from forecasting.jobs.bed_forecast import (
     FLOW,
-    STAFFED,
     STOCK,
     SYNDROME_ORDER,
     UNITS,
     BedDraws,
     beds_of,
     column,
-    newest,
 )
+from forecasting.jobs.bulletins import DAYS, make_bulletin, unit_days
 from forecasting.jobs.completing import complete
-from forecasting.jobs.cycles import valid_until
 from forecasting.jobs.forecaster import BACK_DAYS, TargetDraws, draw_target, monitored_target
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import (
     freshness_causes,
     grey_days,
-    headline_message,
-    trend,
     trust_of,
-    vigilance_days,
 )
 from forecasting.jobs.leads import lead_rows
-from forecasting.jobs.seeds import stream
 from forecasting.jobs.trusting import STATE as TRUST_STATE
 from forecasting.jobs.trusting import Verdicts, judge
 from forecasting.panel import Panel
 from forecasting.run import (
-    HORIZON_DAYS,
     LeadLagRow,
     Message,
     SeriesForecast,
     Target,
     TerritoryBulletin,
-    Trust,
-    Unit,
-    VigilanceDay,
     summarised,
 )
 from forecasting.store.draft import RunPlan
@@ -60,7 +49,6 @@ from streams.vocabulary.signals import signal as signal_of
 log = structlog.get_logger(__name__)
 
 Floats = NDArray[np.float64]
-DAYS = tuple(range(HORIZON_DAYS + 1))
 FLOWS = ("admissions", "critical_admissions", "ed_visits")
 
 
@@ -174,50 +162,23 @@ def _territory(
     trust = "broken" if verdicts.is_broken(territory) else trust_of(causes, doubts)
     trusted = trust != "broken"
     series += _bed_series(territory, "", beds, flows, territory)
-    days = _unit_days(territory, "", inputs.panel, territory, beds, inputs, plan, trusted)
+    days = unit_days(territory, "", inputs.panel, territory, beds, inputs, plan, trusted)
     panel = inputs.facility_panel
     for facility in facilities if panel is not None else ():
         assert panel is not None  # noqa: S101 - told to the type checker
         series += _flow_series(territory, facility, facility, facility_flows, inputs)
         inner = _beds(panel, facility, facility_flows, inputs, plan)
         series += _bed_series(territory, facility, inner, facility_flows, facility)
-        days += _unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted)
+        days += unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted)
     # What breaks trust is told first: it is what the grey is for.
     causes = [*doubts, *causes] if verdicts.is_broken(territory) else [*causes, *doubts]
-    return series, _bulletin(territory, days, beds, trust, causes, inputs, plan, leads)
-
-
-def _bulletin(
-    territory: str,
-    days: list[VigilanceDay],
-    beds: Sequence[BedDraws],
-    trust: Trust,
-    causes: list[Message],
-    inputs: RunInputs,
-    plan: RunPlan,
-    leads: tuple[LeadLagRow, ...] = (),
-) -> TerritoryBulletin:
-    trends: dict[Unit, str] = {b.unit: trend(b.draws) for b in reversed(beds)}
-    found, message = headline_message(days, trends, inputs.rules, trust, causes)
-    return TerritoryBulletin(
-        territory=territory,
-        trust=trust,
-        trust_causes=tuple(causes),
-        colour=found.colour,
-        headline_day=found.day.day if found.day else None,
-        headline_unit=found.day.unit if found.day else None,
-        message=message,
-        freshness=tuple(inputs.freshness.get(territory, ())),
-        leadlag=leads,
-        valid_until=valid_until(plan.as_of, inputs.config["cycles"], inputs.config["zone"]),
-        days=tuple(days),
-    )
+    return series, make_bulletin(territory, days, beds, trust, causes, inputs, plan, leads)
 
 
 def _failed(territory: str, error: Exception, inputs: RunInputs, plan: RunPlan) -> TerritoryBulletin:
     causes = [Message("trust.failed", {"step": "compute", "error": type(error).__name__})]
     days = [d for unit in UNITS for d in grey_days(plan, territory, "", unit, DAYS)]
-    return _bulletin(territory, days, (), "broken", causes, inputs, plan)
+    return make_bulletin(territory, days, (), "broken", causes, inputs, plan)
 
 
 def _flow_series(
@@ -271,64 +232,6 @@ def _beds(
             if beds is not None:
                 found.append(beds)
     return found
-
-
-def _unit_days(
-    territory: str,
-    facility: str,
-    panel: Panel,
-    place: str,
-    beds: Sequence[BedDraws],
-    inputs: RunInputs,
-    plan: RunPlan,
-    trusted: bool,
-) -> list[VigilanceDay]:
-    found: list[VigilanceDay] = []
-    for unit in UNITS:
-        first = next((b for b in beds if b.unit == unit), None)
-        if first is None:
-            if _is_followed(panel, place, unit) or (not facility and not beds and unit == "conventional"):
-                found += grey_days(plan, territory, facility, unit, DAYS)
-            continue
-        facing = facing_of(panel, place, first, inputs, plan.seed)
-        found += vigilance_days(
-            plan,
-            territory,
-            facility,
-            first,
-            facing,
-            inputs.rules,
-            inputs.previous,
-            driver=None,
-            trusted=trusted,
-        )
-    return found
-
-
-def _is_followed(panel: Panel, place: str, unit: Unit) -> bool:
-    """Whether a place ever told anything of a unit; one without such a unit is not grey for it."""
-    return any(
-        column(panel, place, name, syndrome) is not None
-        for name in (STOCK[unit], FLOW[unit])
-        for syndrome in SYNDROME_ORDER
-    )
-
-
-def facing_of(panel: Panel, place: str, beds: BedDraws, inputs: RunInputs, seed: int) -> Facing:
-    """Return what faces a unit's need, on the best basis there is."""
-    staffed = newest(column(panel, place, STAFFED[beds.unit], "all"))
-    known = inputs.beds.capacities.get((place, beds.unit))
-    if beds.syndrome == "all" and staffed is not None:
-        return facing_census(staffed[0])
-    if beds.syndrome == "all" and known is not None:
-        return Facing("estimated", np.array([known.beds]))
-    if known is not None:
-        rng = stream(seed, place, beds.unit, "beds free")
-        return Facing("estimated", known.draw(beds.draws.shape[1], rng))
-    history = column(panel, place, STOCK[beds.unit], beds.syndrome)
-    if history is None:
-        return NOTHING
-    return facing_past(history, inputs.rules.pressure_level, inputs.rules.pressure_history_days)
 
 
 def _causes(territory: str, flows: Mapping[str, TargetDraws], inputs: RunInputs) -> list[Message]:

@@ -16,6 +16,7 @@ from forecasting.jobs.compute import Computed, compute
 from forecasting.jobs.cycles import Cycle
 from forecasting.jobs.gather import Asked, gather, territories_with_data
 from forecasting.jobs.inputs import RunInputs
+from forecasting.jobs.regions import with_parents
 from forecasting.jobs.seeds import run_seed
 from forecasting.run import Reason, RunRecord, TerritoryBulletin
 from forecasting.store.draft import RunDraft, RunPlan
@@ -104,15 +105,16 @@ def seal(
 
 
 def draft_of(plan: RunPlan, documents: Mapping[str, bytes], computed: Computed) -> RunDraft:
-    """Return a computed run in the order in which it is hashed."""
-    panel = RunInputs.from_documents(documents).panel
+    """Return a computed run, its regions summed, in the order in which it is hashed."""
+    inputs = RunInputs.from_documents(documents)
+    computed = with_parents(computed, inputs, plan)
     return RunDraft(
         plan=plan,
         inputs=documents,
         series=tuple(sorted(computed.series, key=lambda s: (s.territory, s.target.key, s.facility))),
         bulletins=tuple(sorted(computed.bulletins, key=lambda b: b.territory)),
         states=computed.states,
-        state_scope=store.scope_key(panel.territories),
+        state_scope=store.scope_key(inputs.panel.territories),
     )
 
 

@@ -70,7 +70,7 @@ class TargetDraws:
 
 
 LEADING: Mapping[str, tuple[str, ...]] = {
-    "admissions": ("ed_visits", "sos_calls", "samu_calls", "lab_positives", "ed_hospitalisations"),
+    "admissions": ("ed_visits", "sos_calls", "samu_calls", "lab_positives"),
     "critical_admissions": ("admissions", "ed_visits", "sos_calls", "lab_positives"),
     "ed_visits": ("sos_calls", "samu_calls", "lab_positives"),
 }

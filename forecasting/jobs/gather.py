@@ -48,7 +48,7 @@ HOSPITAL_SIGNALS = [
     "staffed_beds",
     "staffed_critical_beds",
 ]
-DAILY_SIGNALS = [*HOSPITAL_SIGNALS, "sos_calls", "samu_calls", "lab_positives", "ed_hospitalisations"]
+DAILY_SIGNALS = [*HOSPITAL_SIGNALS, "sos_calls", "samu_calls", "lab_positives"]
 # A single hospital's cases of one cause are few, but where only one cause is told it is that which counts.
 HOSPITAL_SYNDROMES = ["all", "covid"]
 

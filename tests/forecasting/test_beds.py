@@ -12,10 +12,12 @@ from forecasting.beds import (
     StayCounts,
     StayTable,
     discrete_hazards,
+    draw_error_paths,
     draw_hazards,
     fit_stretch,
     inflow_factor,
     occupy,
+    past_errors,
 )
 from forecasting.beds.stay_lengths import STRETCHES, survival
 
@@ -137,3 +139,29 @@ def test_other_doors_than_admission_are_found_from_stock_and_flow() -> None:
     stock = np.convolve(1.3 * admissions, survival(hazards))[:120]
     found = inflow_factor(stock[-42:], admissions[-42:], np.repeat(hazards[None], 3, axis=0))
     assert found == pytest.approx(np.full(3, 1.3), rel=0.05)
+
+
+def test_what_the_model_misses_every_week_is_learnt() -> None:
+    rng = np.random.default_rng(9)
+    hazards = discrete_hazards(TABLE)
+    admissions = rng.poisson(30, 200).astype(float)
+    weekly = 1.0 + 0.08 * np.sin(2 * np.pi * np.arange(200) / 7)
+    stock = np.convolve(admissions, survival(hazards))[:200] * weekly
+    known, coming = slice(40, 186), np.arange(186, 200)
+    errors = past_errors(stock[known], admissions[known], hazards, 1.0, 14)
+    paths = draw_error_paths(errors, np.zeros(14), 2000, rng, weekday_phase=14)
+    start = past_errors(stock[185 - 14 : 200], admissions[185 - 14 : 200], hazards, 1.0, 14)[-1]
+    missed = np.abs(start - np.median(paths, axis=1)).mean()
+    assert missed < 0.5 * np.abs(start).mean()
+    assert len(coming) == paths.shape[0]
+
+
+def test_a_perfect_model_adds_nothing_beyond_the_chance_it_has() -> None:
+    rng = np.random.default_rng(9)
+    hazards = discrete_hazards(TABLE)
+    admissions = np.full(200, 30.0)
+    stock = np.full(200, 30.0 * survival(hazards).sum())
+    errors = past_errors(stock[:186], admissions[:186], hazards, 1.0, 14)
+    assert np.abs(errors).max() < 0.01
+    few = draw_error_paths(errors[:5], np.zeros(14), 50, rng, weekday_phase=14)
+    assert not few.any()

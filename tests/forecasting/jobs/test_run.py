@@ -136,3 +136,25 @@ def test_news_of_the_run_is_written_with_it(filled: Connection) -> None:
         ("44", record.id, True),
         ("49", record.id, True),
     ]
+
+
+def test_a_region_is_the_sum_of_its_departements_draw_by_draw(filled: Connection) -> None:
+    report(filled, "2A", level=4.0)
+    report(filled, "2B", level=6.0)
+    filled.commit()
+    record = run(filled)
+    assert store.targets(filled, "R94") == store.targets(filled, "2A")
+    found = {
+        s.territory: s for s in store.run_series(filled, record.id) if s.target.key == "occupied_beds:covid"
+    }
+    south, north, whole = (found[t].draws for t in ("2A", "2B", "R94"))
+    assert south is not None
+    assert north is not None
+    assert whole is not None
+    assert np.array_equal(whole, south + north)
+    bulletin = store.bulletin(filled, record.id, "R94")
+    assert bulletin is not None
+    assert bulletin.trust == "ok"
+    assert len(bulletin.days) == 30
+    # The other départements are no region: a sum over some of it would read as a fall.
+    assert "R52" not in found
