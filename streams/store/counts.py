@@ -221,6 +221,8 @@ def _fetch(
     connection: Connection, query: LiteralString, wanted: dict[str, object], more: list[str]
 ) -> pd.DataFrame:
     names = ["partner", *_SERIES, "value", "reported", *more]
+    # Years of individual events are grouped in memory; the setting ends with the transaction.
+    connection.execute("SELECT set_config('work_mem', '128MB', true)")
     cursor = connection.execute(query, wanted)
     rows = cursor.fetchall()
     frame = pd.DataFrame(rows, columns=names).astype({"value": float})

@@ -22,14 +22,18 @@ State = Literal["fresh", "late", "silent"]
 _EVENTS_LATE = timedelta(hours=24)
 _EVENTS_SILENT = timedelta(hours=72)
 
+# Yearly counts are told well into the next year; a partner whose events stopped months ago has gone.
+_REPORTS_SINCE = timedelta(days=1100)
+_EVENTS_SINCE = timedelta(days=100)
+_UNTIL = timedelta(days=400)
+
 _NEWEST: LiteralString = """
-    SELECT DISTINCT ON (partner, signal, individual)
-           partner, signal, individual, reference_date, reference_end - reference_date AS period_days,
-           max(reported) OVER (PARTITION BY partner, signal, individual) AS newest_reported
+    SELECT partner, signal, individual, max(reference_date),
+           max(reference_end) - max(reference_date), max(reported)
     FROM observation
     WHERE place = %(place)s AND signal = ANY(%(signals)s) AND reported <= %(as_of)s
-      AND reference_date >= %(start)s AND reference_date <= %(end)s
-    ORDER BY partner, signal, individual, reference_date DESC
+      AND individual = %(individual)s AND reference_date >= %(start)s AND reference_date <= %(end)s
+    GROUP BY partner, signal, individual
 """
 
 
@@ -57,7 +61,8 @@ class Freshness:
 def read_freshness(connection: Connection, place: str, as_of: datetime) -> list[Freshness]:
     """Read how fresh each partner's signals of a territory were, as known at a moment.
 
-    Partners are those heard in the last four hundred days, and those whose agreement names the territory.
+    Partners are those heard in the last three years (of events: in the last hundred days), and those whose
+    agreement names the territory.
     """
     agreements = {key: known.agreement for key, known in agreements_in_force(connection).items()}
     expected = {
@@ -67,14 +72,21 @@ def read_freshness(connection: Connection, place: str, as_of: datetime) -> list[
         for name in agreement.signals
     }
     signals = sorted({name for agreement in agreements.values() for name in agreement.signals})
-    wanted = {
-        "place": place,
-        "signals": signals,
-        "as_of": as_of,
-        "start": (as_of - timedelta(days=400)).date(),
-        "end": (as_of + timedelta(days=400)).date(),
-    }
-    rows = connection.execute(_NEWEST, wanted).fetchall()
+    rows = [
+        row
+        for individual, since in ((False, _REPORTS_SINCE), (True, _EVENTS_SINCE))
+        for row in connection.execute(
+            _NEWEST,
+            {
+                "place": place,
+                "signals": signals,
+                "as_of": as_of,
+                "individual": individual,
+                "start": (as_of - since).date(),
+                "end": (as_of + _UNTIL).date(),
+            },
+        ).fetchall()
+    ]
     heard: dict[str, datetime] = {}
     for partner, _, individual, _, _, reported in rows:
         if individual:
