@@ -1,5 +1,6 @@
 """Messages a second from Kafka to committed rows, against a bare aiokafka, orjson and `COPY`.
 
+    make bench
     python -m tests.bench.bench_intake --bootstrap HOST:PORT --database postgresql://… [--events 50000]
 
 The yardstick reads the same messages with aiokafka, parses them with orjson and copies them as text into one
@@ -23,6 +24,7 @@ from typing import Any
 
 import orjson
 import psutil
+import pytest
 from aiokafka import AIOKafkaConsumer
 
 from infra.database import connect
@@ -33,6 +35,7 @@ from tests.streams.stream_world import StreamWorld
 from tests.streams.week import MONDAY, call, count_report
 
 _BATCH = 4000
+_EVENTS = 50_000
 
 
 def single_events(world: str, count: int) -> Iterator[Envelope]:
@@ -133,11 +136,18 @@ def measure(bootstrap: str, database: str, events: int) -> list[str]:
     return lines
 
 
+@pytest.mark.bench
+@pytest.mark.timeout(900)
+def test_intake_against_a_bare_consumer(kafka_bootstrap: str, each_database: str) -> None:
+    """Print the figures; a measurement is no assertion on time."""
+    sys.stdout.write("\n" + "\n".join(measure(kafka_bootstrap, each_database, _EVENTS)) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--bootstrap", required=True)
     parser.add_argument("--database", required=True)
-    parser.add_argument("--events", type=int, default=50_000)
+    parser.add_argument("--events", type=int, default=_EVENTS)
     chosen = parser.parse_args()
     sys.stdout.write("\n".join(measure(chosen.bootstrap, chosen.database, chosen.events)) + "\n")
 
