@@ -158,7 +158,8 @@ def strip(bulletin: BulletinOut, unit: str, language: Language) -> list[DayView]
 
 def _tile(day: date, horizon: int, unit: str, found: DayOut | None, language: Language) -> DayView:
     colour = found.colour if found else "grey"
-    probability = found.probability if found else None
+    # A grey day says that it is not known: a figure beside it would be believed.
+    probability = found.probability if found and colour != "grey" else None
     key = "strip.day" if probability is not None else "strip.day.unknown"
     weekday = say("strip.today", language) if horizon == 0 else write(day, "weekday", language)
     return DayView(
@@ -295,7 +296,9 @@ def _row(day: DayOut, language: Language) -> dict[str, str]:
         "low": number(needed.get("0.05")),
         "high": number(needed.get("0.95")),
         "free": number(free.get("0.5")),
-        "risk": "–" if day.probability is None else write(day.probability, "percent", language),
+        "risk": "–"
+        if day.probability is None or day.colour == "grey"
+        else write(day.probability, "percent", language),
     }
 
 

@@ -169,7 +169,12 @@ def _write_day(value: Any, kind: str, language: Language, zone: str = PARIS) -> 
     day = date.fromisoformat(value[:10]) if isinstance(value, str) else value
     if isinstance(day, datetime):
         day = civil_date(day, zone)
-    return format_date(day, _DAY_SHAPES[kind], locale=_LOCALES[language])
+    return _ordinal(format_date(day, _DAY_SHAPES[kind], locale=_LOCALES[language]), language)
+
+
+def _ordinal(text: str, language: Language) -> str:
+    """Return the date with the first of the month written as French writes it: `1er`."""
+    return re.sub(r"\b1 (?=[^\W\d]{3})", "1er ", text) if language == "fr" else text
 
 
 def _write_moment(value: Any, kind: str, language: Language, zone: str) -> str:
@@ -180,7 +185,8 @@ def _write_moment(value: Any, kind: str, language: Language, zone: str) -> str:
             civil, "HH 'h' mm" if language == "fr" else "HH:mm", locale=_LOCALES[language]
         ).replace(" ", _FIXED)
     shape = "EEEE d MMMM 'à' HH 'h' mm" if language == "fr" else "EEEE d MMMM, HH:mm"
-    return format_datetime(civil, shape, locale=_LOCALES[language]).replace(" h ", f"{_FIXED}h{_FIXED}")
+    text = format_datetime(civil, shape, locale=_LOCALES[language]).replace(" h ", f"{_FIXED}h{_FIXED}")
+    return _ordinal(text, language)
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -43,12 +43,12 @@ ENGLISH: dict[str, str] = {
     "headline.green": "No shortage of beds expected until {until:day}. The tightest: {unit:unit}, {day:day}, "
     "{needed:number} {unit:beds_of} needed for {free:number} available ({probability:percent} risk). "
     "Trend: {trend:trend}.",
-    "headline.yellow": "{day:sentence_day}, {needed:number} {unit:beds_of} will probably be needed for "
+    "headline.yellow": "{day:sentence_day}, {needed:number} {unit:beds_of} might be needed for "
     "{free:number} available: "
     "{probability:percent} risk of running short. Trend: {trend:trend}.",
-    "headline.orange": "{day:sentence_day}, {needed:number} {unit:beds_of} expected to be needed for "
-    "{free:number} available: "
-    "{probability:percent} risk of running short. Trend: {trend:trend}.",
+    "headline.orange": "{day:sentence_day}, {needed:number} {unit:beds_of} will probably be needed for "
+    "{free:number} "
+    "available: {probability:percent} risk of running short. Trend: {trend:trend}.",
     "headline.red": "{day:sentence_day}, {unit:beds_of} will probably run short: {needed:number} needed for "
     "{free:number} available, {probability:percent} risk. Trend: {trend:trend}.",
     "pressure.green": "Usual pressure until {until:day}. The tightest: {unit:unit}, {day:day}, "
@@ -113,7 +113,7 @@ ENGLISH: dict[str, str] = {
     "trust.causes": "Why",
     # The frame of the page
     "site.name": "Météo santé",
-    "site.tagline": "The beds a territory will need, fourteen days ahead",
+    "site.tagline": "Beds needed, fourteen days ahead",
     "page.title": "{name} – {colour:colour} vigilance – Météo santé",
     "page.title.empty": "{name} – Météo santé",
     "page.skip": "Go to the bulletin",

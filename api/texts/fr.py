@@ -45,12 +45,12 @@ FRENCH: dict[str, str] = {
     "{needed:number} {unit:beds_of} nécessaires pour {free:number} disponibles ({probability:percent} de "
     "risque). "
     "Tendance {trend:trend}.",
-    "headline.yellow": "{day:sentence_day}, il faudra sans doute {needed:number} {unit:beds_of} pour "
+    "headline.yellow": "{day:sentence_day}, il faudrait {needed:number} {unit:beds_of} pour "
     "{free:number} disponibles : "
     "{probability:percent} de risque d’en manquer. Tendance {trend:trend}.",
-    "headline.orange": "{day:sentence_day}, {needed:number} {unit:beds_of} attendus nécessaires pour "
-    "{free:number} disponibles : "
-    "{probability:percent} de risque d’en manquer. Tendance {trend:trend}.",
+    "headline.orange": "{day:sentence_day}, il faudra sans doute {needed:number} {unit:beds_of} pour "
+    "{free:number} "
+    "disponibles : {probability:percent} de risque d’en manquer. Tendance {trend:trend}.",
     "headline.red": "{day:sentence_day}, les {unit:beds_of} manqueront probablement : {needed:number} "
     "nécessaires pour "
     "{free:number} disponibles, {probability:percent} de risque. Tendance {trend:trend}.",
@@ -121,7 +121,7 @@ FRENCH: dict[str, str] = {
     "trust.causes": "Pourquoi",
     # The frame of the page
     "site.name": "Météo santé",
-    "site.tagline": "Les lits dont un territoire aura besoin, quatorze jours à l’avance",
+    "site.tagline": "Les lits nécessaires, quatorze jours à l’avance",
     "page.title": "{name} – vigilance {colour:colour} – Météo santé",
     "page.title.empty": "{name} – Météo santé",
     "page.skip": "Aller au bulletin",

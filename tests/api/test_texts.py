@@ -51,6 +51,8 @@ def test_numbers_dates_and_plurals_are_those_of_the_language() -> None:
     # The night in which clocks go back: 01:30 UTC is the second 02:30.
     assert write(moment, "moment", "fr") == "dimanche 25 octobre à 02\u00a0h\u00a030"
     assert write(moment, "moment", "en", "America/Guadeloupe") == "Saturday 24 October, 21:30"
+    assert write("2020-11-01", "day", "fr") == "dimanche 1er novembre"
+    assert write("2020-11-11", "short_day", "fr") == "mer. 11 nov."
     assert say("live.messages", "fr", count=0).endswith("observation reçue")
     assert say("live.messages", "en", count=0).endswith("observations received")
 

@@ -31,7 +31,7 @@ def test_the_page_shows_the_bulletin_and_draws_its_charts(served: Served, page: 
     expect(page.locator(".signals [data-drawn] svg")).to_have_count(3)
     expect(page.locator(".world")).to_contain_text("Démonstration")
     expect(page.locator(".issue")).to_contain_text("Ceci n’est pas une vigilance de l’État.")
-    expect(page.locator(".issue")).to_contain_text("dimanche 1 novembre")
+    expect(page.locator(".issue")).to_contain_text("dimanche 1er novembre")
     # Labels of the charts are French too.
     expect(page.locator(".fans svg").first).to_contain_text("nov.")
 
