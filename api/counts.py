@@ -30,6 +30,7 @@ Cell = tuple[str, str]
 _PARTS = tuple(s.key for s in SYNDROMES if s.key != "all")
 # Cycles looked back for corrections: two a day over three weeks, after which counts have settled.
 _CYCLES_KEPT = 42
+_SETTLED = timedelta(days=28)
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,7 @@ def _hold(room: ReadingRoom, connection: Connection, table: pd.DataFrame, asked:
             signal=asked.signals[0],
             syndrome=str(syndrome),
             place=str(where),
-            start=asked.start,
+            start=max(asked.start, asked.as_of.date() - _SETTLED),
             end=asked.end,
             as_of=asked.as_of,
             partner=str(source),

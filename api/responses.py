@@ -84,9 +84,12 @@ def answered(
     key = shelf_key(request, reader)
     answer = shelf.get(key)
     if answer is None:
-        generation = shelf.generation
-        answer = make()
-        shelf.put(key, answer, generation)
+        with shelf.alone(key):
+            answer = shelf.get(key)
+            if answer is None:
+                generation = shelf.generation
+                answer = make()
+                shelf.put(key, answer, generation)
     return respond(request, reader, answer, lifetime)
 
 

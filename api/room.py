@@ -26,6 +26,7 @@ from infra.world_clock import StoredClock
 
 _CYCLES = frozenset({"cycle", "catch-up"})
 _EVERY = frozenset({"cycle", "catch-up", "demand", "data"})
+_CHANGES_ANSWERS = frozenset({"runs", "alerts", "agreements"})
 _INSTANT = timedelta(microseconds=1)
 # Runs between two cycles are at most one an hour and a few on demand.
 _STEPS = 200
@@ -103,7 +104,7 @@ class ReadingRoom:
         for news in bunch:
             if news.topic == "observations":
                 self.received += sum(int(n) for n in news.payload.get("signals", {}).values())
-            else:
+            elif news.topic in _CHANGES_ANSWERS:
                 self.shelf.clear()
 
 

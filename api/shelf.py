@@ -44,6 +44,7 @@ class Shelf:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, tuple[float, Answer]] = OrderedDict()
+        self._locks = tuple(threading.Lock() for _ in range(64))
         self.generation = 0
         self.listening = False
 
@@ -61,6 +62,10 @@ class Shelf:
         if found is None or time.monotonic() - found[0] > longest:
             return None
         return found[1]
+
+    def alone(self, key: Hashable) -> threading.Lock:
+        """Return the lock under which the answer of a key is made: a thousand readers of a new run ask at once."""
+        return self._locks[hash(key) % len(self._locks)]
 
     def put(self, key: Hashable, answer: Answer, generation: int) -> None:
         """Keep an answer, unless something was published since `generation` was read."""
