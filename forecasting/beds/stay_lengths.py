@@ -29,7 +29,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 MAX_AGE = 90
@@ -93,9 +93,9 @@ def discrete_hazards(table: StayTable, stretch: float = 1.0, ages: int = MAX_AGE
         Factor on the length of stays.
     """
     shape = table.variation**-2
-    law = stats.gamma(shape, scale=table.mean_days * stretch / shape)
+    scale = table.mean_days * stretch / shape
     # A length of a days lies between a - 0.5 and a + 0.5: admission and departure fall anywhere in their day.
-    survival = law.sf(np.arange(ages) + 0.5)
+    survival = special.gammaincc(shape, (np.arange(ages) + 0.5) / scale)
     before = np.concatenate([[1.0], survival[:-1]])
     return np.asarray(np.clip(1.0 - survival / np.maximum(before, 1e-12), 1e-4, 0.95))
 

@@ -99,14 +99,17 @@ def trust_of(causes: Sequence[Message], doubts: Sequence[Message] = ()) -> Trust
 def freshness_causes(rows: Sequence[PartnerFreshness], needed: frozenset[str]) -> list[Message]:
     """Return why freshness weakens or breaks trust.
 
+    A leading signal that is late is shown as late and no more; silent, it weakens. What the forecast is of
+    weakens it when late, and breaks it when every source is silent.
+
     Parameters
     ----------
     needed
-        Signals of which one without any fresh or late source breaks trust.
+        Signals that the forecast is of.
     """
     causes = []
     for row in rows:
-        if row.state == "fresh":
+        if row.state == "fresh" or (row.state == "late" and row.signal not in needed):
             continue
         alone = all(r.state == "silent" for r in rows if r.signal == row.signal)
         key = "trust.silent" if row.state == "silent" and row.signal in needed and alone else "trust.late"
