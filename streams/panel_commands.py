@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,14 +80,15 @@ def _write(counts: pd.DataFrame, title: str, form: Form) -> None:
         return
     import pandas as pd
 
-    wide = counts.assign(series=counts["signal"] + "\n" + counts["syndrome"]).pivot_table(
-        index="reference_date", columns="series", values="value", aggfunc="first"
+    # A row a series and a column a day: a fortnight fits a terminal, a dozen series beside each other do not.
+    series = counts["signal"] + " · " + counts["syndrome"]
+    wide = counts.assign(series=series).pivot_table(
+        index="series", columns="reference_date", values="value", aggfunc="first"
     )
     table = Table(title=title)
-    table.add_column("date")
-    for name in wide.columns:
-        table.add_column(str(name), justify="right")
-    for day, row in zip(wide.index, wide.to_numpy(), strict=True):
-        written = ["" if pd.isna(value) else f"{value:g}" for value in row]
-        table.add_row(date.fromisoformat(str(day)[:10]).isoformat(), *written)
+    table.add_column("", no_wrap=True)
+    for day in wide.columns:
+        table.add_column(f"{day:%m-%d}", justify="right", no_wrap=True)
+    for name, row in zip(wide.index, wide.to_numpy(), strict=True):
+        table.add_row(str(name), *("·" if pd.isna(value) else f"{value:g}" for value in row))
     Console().print(table)
