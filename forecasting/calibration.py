@@ -21,7 +21,7 @@ from forecasting.models.base import LEVELS, at_probability, probability_of
 from forecasting.transforms import Floats
 
 GAMMA = 0.08
-PULL = 0.05
+PULL = 0.03
 LARGEST_STEP = 0.6
 N_SIDES = len(LEVELS) // 2
 
@@ -99,7 +99,9 @@ def _step(shift: Floats, missed: Floats) -> Floats:
     seen = ndtri(1.0 - np.clip(missed, 0.002, 0.98) / 2.0)
     # Missing more than promised means the score reached was lower than asked: widen.
     surprise = np.clip(target - seen, -LARGEST_STEP, LARGEST_STEP)
-    return np.asarray((1.0 - PULL) * shift + GAMMA * surprise)
+    # The tails narrow at half the speed they widen: a quiet season says little about the next wave.
+    speed = np.where((surprise < 0) & (nominal <= 0.1), GAMMA / 2, GAMMA)
+    return np.asarray((1.0 - PULL) * shift + speed * surprise)
 
 
 def _pit(quantiles: Floats, truth: Floats, shift: Floats) -> Floats:

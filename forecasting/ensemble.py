@@ -1,13 +1,15 @@
 """The ensemble: a weighted median of the models' quantiles, weights by recent score shrunk to equal.
 
-Each model has rehearsed the past weeks; its score is the mean weighted interval score of those rehearsals
-on the fourth-root scale, newer ones weighing more. With ``s`` the scores and ``m`` models::
+Each model has rehearsed the past weeks, and this season in earlier years; its score is the mean weighted
+interval score of those rehearsals newer ones weighing more. With ``s`` the scores and ``m`` models::
 
     w ~ (1 - shrink) (s / min s)^(-power) + shrink / m     among models within `TOLERANCE` of the best
 
-The quantiles are combined level by level by the weighted median, which one wild model cannot move; a mean
-of quantiles has no such protection. A model that fails, answers with something not finite, or goes further
-from the others than any past error allows is left out and named.
+The score of a model that is worse than the best is taken with the benefit of the doubt: its distance less
+one standard error, so that weights part only as far as the record tells the models apart. Yardsticks are
+heard when nothing is near them. The quantiles are combined level by level by the weighted median, which one
+wild model cannot move; a mean of quantiles has no such protection. A model that fails, answers with
+something not finite, or goes further from the others than any past error allows is left out and named.
 """
 
 from __future__ import annotations
@@ -18,14 +20,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from forecasting.models.base import LEVELS, CannotForecast, Fitted, Model, State
-from forecasting.problem import Problem
-from forecasting.transforms import Floats
+from forecasting.problem import Problem, memory
+from forecasting.transforms import OFFSET, ROOT, Floats
 
-POWER = 12.0
-SHRINK = 0.1
+POWER = 10.0
+SHRINK = 0.25
 TOLERANCE = 1.35
-HALF_LIFE_WEEKS = 8.0
+HALF_LIFE_WEEKS = 20.0
+SEASON_WEEKS = 4.0
 WILD = 6.0
+SLACK = 1.05
+DOUBT = 0.3
+YARDSTICKS = ("persistence", "seasonal naive")
 
 
 @dataclass(frozen=True)
@@ -85,15 +91,17 @@ def combine(problem: Problem, answers: Sequence[Fitted]) -> Combined:
     """Weigh the models by their rehearsals and take the weighted median of their quantiles."""
     sane, wild = _without_wild(answers)
     truths = rehearsal_truths(problem)
-    scores = {a.model: _recent(rehearsal_scores(a.rehearsed, truths)) for a in sane}
-    weights = _weights(scores)
+    now = len(problem.z) - 1
+    record = {a.model: rehearsal_scores(problem, a.rehearsed, truths) for a in sane}
+    scores = {name: _recent(problem, s, now)[0] for name, s in record.items()}
+    weights = _weights(_doubted(problem, record, now))
     used = [a for a in sane if weights[a.model] > 0]
     share = np.array([weights[a.model] for a in used])
-    now = weighted_median(np.stack([a.quantiles for a in used]), share)
+    published = weighted_median(np.stack([a.quantiles for a in used]), share)
     rehearsed = np.stack([a.rehearsed for a in used])
     return Combined(
-        quantiles=now,
-        rehearsed=_rehearse(rehearsed, truths, [a.model for a in used]),
+        quantiles=published,
+        rehearsed=_rehearse(problem, rehearsed, truths, [a.model for a in used]),
         weights={a.model: weights.get(a.model, 0.0) for a in answers},
         scores={a.model: scores.get(a.model, float("nan")) for a in answers},
         left_out=wild,
@@ -110,9 +118,15 @@ def rehearsal_truths(problem: Problem) -> Floats:
     return out
 
 
-def rehearsal_scores(rehearsed: Floats, truths: Floats) -> Floats:
-    """Mean weighted interval score of each rehearsal origin and anchor on the root scale, shape (origin, anchor)."""
-    below = truths[..., None] - rehearsed
+def rehearsal_scores(problem: Problem, rehearsed: Floats, truths: Floats) -> Floats:
+    """Mean weighted interval score of each rehearsal origin and anchor, shape (origin, anchor).
+
+    In natural units per unit of size, so that a wave counts for more than a quiet summer, and a small
+    territory for as much as a large one.
+    """
+    natural = np.maximum(np.maximum(rehearsed, 0.0) ** ROOT - OFFSET, 0.0)
+    truth = np.maximum(truths**ROOT - OFFSET, 0.0)
+    below = truth[..., None] - natural
     pinball = np.maximum(LEVELS * below, (LEVELS - 1.0) * below)
     score = 2.0 * pinball.mean(axis=-1)
     known = np.isfinite(score)
@@ -135,27 +149,51 @@ def weighted_median(values: Floats, weights: Floats) -> Floats:
     return np.asarray(low + np.clip((0.5 - at_low) / span, 0.0, 1.0) * (high - low))
 
 
-def _rehearse(rehearsed: Floats, truths: Floats, names: Sequence[str]) -> Floats:
+def _rehearse(problem: Problem, rehearsed: Floats, truths: Floats, names: Sequence[str]) -> Floats:
     """Rehearse the ensemble itself: at each origin weights know only the scores that had come true by then."""
-    by_model = [rehearsal_scores(r, truths) for r in rehearsed]
+    by_model = {n: rehearsal_scores(problem, r, truths) for n, r in zip(names, rehearsed, strict=True)}
     out = np.empty(rehearsed.shape[1:])
-    for o in range(rehearsed.shape[1]):
-        past = {n: _recent(s[: max(0, o - 1)]) for n, s in zip(names, by_model, strict=True)}
-        answered = np.array([np.isfinite(r[o]).all() for r in rehearsed])
-        weights = _weights({n: s for (n, s), there in zip(past.items(), answered, strict=True) if there})
+    for o, origin in enumerate(problem.rehearsals):
+        answered = {n: by_model[n] for n, r in zip(names, rehearsed, strict=True) if np.isfinite(r[o]).any()}
+        weights = _weights(_doubted(problem, answered, origin)) if answered else {}
         share = np.array([weights.get(n, 0.0) for n in names])
         used = share > 0
         out[o] = weighted_median(rehearsed[used, o], share[used]) if used.any() else np.nan
     return out
 
 
-def _recent(scores: Floats) -> float:
-    """Mean over anchors (each relative to nothing) and origins, newer origins weighing more."""
-    age = np.arange(len(scores))[::-1]
-    weight = np.where(np.isfinite(scores), (0.5 ** (age / HALF_LIFE_WEEKS))[:, None], 0.0)
-    if weight.sum() == 0:
-        return float("nan")
-    return float((weight * np.nan_to_num(scores)).sum() / weight.sum())
+def _recent(problem: Problem, scores: Floats, origin: int) -> tuple[float, float]:
+    """Mean and standard error of scores that had come true at ``origin``: the last weeks, and this season before."""
+    weeks_back = (origin - problem.rehearsals) / problem.weekly_step
+    true_by_then = problem.rehearsals[:, None] + np.asarray(problem.anchors) <= origin
+    weight = memory(weeks_back, HALF_LIFE_WEEKS, SEASON_WEEKS)[:, None]
+    weight = np.where(np.isfinite(scores) & true_by_then, weight, 0.0)
+    total = float(weight.sum())
+    if total == 0:
+        return float("nan"), float("nan")
+    known = np.nan_to_num(scores)
+    mean = float((weight * known).sum() / total)
+    # Anchors of one origin, and origins of one wave, go together: squares are summed over whole origins.
+    off = (weight * (known - mean)).sum(axis=1)
+    return mean, float(np.sqrt((off**2).sum())) / total
+
+
+def _doubted(problem: Problem, record: Mapping[str, Floats], origin: int) -> dict[str, float]:
+    """Scores with the benefit of the doubt: a model's distance to the best, less a part of its standard error.
+
+    A long quiet time, or one bad wave, says little; a model is set aside only for being worse again and again.
+    """
+    plain = {n: _recent(problem, s, origin)[0] for n, s in record.items()}
+    known = {n: s for n, s in plain.items() if np.isfinite(s)}
+    if not known:
+        return plain
+    best = min(known, key=lambda n: known[n])
+    out = dict(plain)
+    for name in known:
+        distance, error = _recent(problem, record[name] - record[best], origin)
+        if np.isfinite(distance):
+            out[name] = known[best] + max(0.0, distance - DOUBT * error)
+    return out
 
 
 def _weights(scores: Mapping[str, float]) -> dict[str, float]:
@@ -164,8 +202,11 @@ def _weights(scores: Mapping[str, float]) -> dict[str, float]:
     if not known:
         return {n: 1.0 / len(scores) for n in scores}
     best = max(min(known.values()), 1e-9)
-    good = {n: s for n, s in known.items() if s <= TOLERANCE * best}
-    raw = {n: (s / best) ** -POWER for n, s in good.items()}
+    # Yardsticks are heard only when nothing comes near them, and nobody who is clearly worse than persistence is.
+    bar = min(TOLERANCE * best, SLACK * known.get(YARDSTICKS[0], np.inf))
+    near = {n: s for n, s in known.items() if s <= bar}
+    good = {n: s for n, s in near.items() if n not in YARDSTICKS} or near
+    raw = {n: (max(s, 1e-9) / best) ** -POWER for n, s in good.items()}
     total = sum(raw.values())
     return {n: (1 - SHRINK) * raw[n] / total + SHRINK / len(good) if n in good else 0.0 for n in scores}
 

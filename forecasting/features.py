@@ -13,6 +13,7 @@ Where a territory has no such signal, or it is unknown, the pooled mean of the c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,8 @@ class Look:
         Look at the level of each signal relative to the target's.
     pooled : bool
         Look at the mean growth over territories.
+    level : bool
+        Look at the level itself, own and pooled, and at growth times level: waves turn where they are high.
     """
 
     lags: tuple[int, ...]
@@ -44,6 +47,7 @@ class Look:
     shares: bool = True
     gaps: bool = True
     pooled: bool = False
+    level: bool = False
 
 
 def table(problem: Problem, look: Look) -> tuple[Floats, tuple[str, ...], tuple[str, ...]]:
@@ -80,9 +84,24 @@ def table(problem: Problem, look: Look) -> tuple[Floats, tuple[str, ...], tuple[
                 add(level - lagged(level, 3), f"growth 3 days {source}", source)
             if look.pooled:
                 add(level - _pooled(level, weights), f"level against pooled {source}", source)
+            if look.level:
+                _add_levels(add, level, weights, source, step)
         elif look.gaps:
             add(level - problem.z, f"gap {source}", source)
     return np.stack(columns, axis=-1), tuple(names), tuple(sources)
+
+
+def _add_levels(
+    add: Callable[[Floats, str, str], None], level: Floats, weights: Floats, source: str, step: int
+) -> None:
+    """Add the level, its pooled mean, and the pooled growth times each."""
+    above = level - 1.0
+    pooled = _pooled(above, weights)
+    growth = _pooled(level - lagged(level, step), weights)
+    add(above, f"level {source}", source)
+    add(pooled, f"pooled level {source}", source)
+    add(growth * above, f"growth times level {source}", source)
+    add(growth * pooled, f"growth times pooled level {source}", source)
 
 
 def _levels(problem: Problem, look: Look) -> list[tuple[str, Floats]]:

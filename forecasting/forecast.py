@@ -93,6 +93,7 @@ def forecast(
     *,
     freq: Freq | None = None,
     state: Mapping[str, Any] | None = None,
+    donors: Sequence[Panel] = (),
     nowcast_draws: Floats | None = None,
     territories: Sequence[str] | None = None,
     models: Sequence[Model] = REGISTRY,
@@ -120,6 +121,9 @@ def forecast(
         For a frame; guessed when left out.
     state : mapping, optional
         ``Forecast.state`` of the previous run.
+    donors : sequence of Panel
+        Longer series of the same nature to learn the shape of waves from (a sentinel network's winters for
+        emergency visits); only what was known at ``as_of`` is read.
     nowcast_draws : ndarray, shape (draw, time_tail, territory, signal), optional
         Possible completed values of the newest ``time_tail`` periods; each draw of the forecast starts from
         one.
@@ -142,7 +146,7 @@ def forecast(
     if nowcast_draws is not None:
         whole = with_median_nowcast(whole, nowcast_draws)
     seed = seed_of(rng)
-    problem = make_problem(whole, target, max(horizons))
+    problem = make_problem(whole, target, max(horizons), donors)
     if len(problem.z) < FEWEST_WEEKS * problem.weekly_step:
         raise TooShort(
             f"{target}: {len(problem.z)} periods of history; a forecast needs {FEWEST_WEEKS} weeks"

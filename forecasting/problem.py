@@ -30,7 +30,11 @@ WEEK = 7
 STOCK_ANCHORS = (1, 2, 4, 7, 10, 14, 21, 28)
 WEEKDAY_SWING = 0.1
 LONGEST_GAP = {"D": 6, "W": 2}
+YEAR = 52.1786
 REHEARSALS = 26
+REHEARSED_LONG = 104
+REHEARSED_SEASON = 6.0
+REHEARSED_YEARS = 3.4
 QUORUM = 0.5
 """Share of territories that must have reported for a day to count as known."""
 
@@ -54,6 +58,8 @@ class Problem:
     scale : RootScale
     z : ndarray, shape (time, territory)
         Level on the fourth-root scale, up to and including ``last``; NaN where unknown.
+    donors : tuple of Problem
+        Other series of the same nature, with a longer past, that teach how waves grow and turn; never forecast.
     """
 
     panel: Panel
@@ -64,6 +70,7 @@ class Problem:
     filled: Floats
     scale: RootScale
     z: Floats
+    donors: tuple[Problem, ...] = ()
 
     @property
     def dates(self) -> NDArray[np.datetime64]:
@@ -82,10 +89,21 @@ class Problem:
 
     @cached_property
     def rehearsals(self) -> NDArray[np.int64]:
-        """Past origins a week apart, newest last, each with at least three weeks of history before it."""
+        """Past origins a week apart, newest last.
+
+        The last `REHEARSALS`, every other one of the last two years, and this season in the years before. Each
+        has at least three weeks of history before it.
+        """
         first, last = 3 * self.weekly_step, len(self.z) - 1
-        origins = np.arange(last - self.weekly_step, first - 1, -self.weekly_step)[:REHEARSALS]
-        return np.asarray(origins[::-1], dtype=np.int64)
+        weekly = np.arange(last - self.weekly_step, first - 1, -self.weekly_step)
+        weeks_back = (last - weekly) / self.weekly_step
+        same_season = (season_distance(weeks_back) <= REHEARSED_SEASON) & (
+            weeks_back < REHEARSED_YEARS * YEAR
+        )
+        every_other = (weeks_back <= REHEARSED_LONG) & (np.round(weeks_back) % 2 == 0)
+        return np.asarray(
+            weekly[(weeks_back <= REHEARSALS) | every_other | same_season][::-1], dtype=np.int64
+        )
 
     @cached_property
     def level(self) -> Floats:
@@ -125,7 +143,7 @@ class Problem:
         return lagged(level, delay)[: self.last + 1]
 
 
-def make_problem(panel: Panel, target: str, furthest: int) -> Problem:
+def make_problem(panel: Panel, target: str, furthest: int, donors: Sequence[Panel] = ()) -> Problem:
     """Prepare a target for forecasts up to ``furthest`` periods after the panel's last date.
 
     Parameters
@@ -135,6 +153,13 @@ def make_problem(panel: Panel, target: str, furthest: int) -> Problem:
         One of the panel's signals.
     furthest : int
         Largest horizon wanted, in periods after the panel's last date.
+    donors : sequence of Panel
+        Every signal of each becomes a donor, as far as it was known when the panel was. Same freq as the panel.
+
+    Raises
+    ------
+    ValueError
+        For a donor of another freq.
     """
     values = panel.series(target)
     exists = panel.exists[:, panel.signal_index(target)]
@@ -155,7 +180,20 @@ def make_problem(panel: Panel, target: str, furthest: int) -> Problem:
         filled=filled,
         scale=scale,
         z=scale.forward(level),
+        donors=tuple(p for donor in donors for p in _donor_problems(panel, donor, furthest)),
     )
+
+
+def _donor_problems(panel: Panel, donor: Panel, furthest: int) -> list[Problem]:
+    if donor.freq != panel.freq:
+        raise ValueError(f"a donor has freq {donor.freq!r}, the panel {panel.freq!r}; they must be the same")
+    known = donor.until(min(panel.as_of, panel.dates[-1]))
+    found = []
+    for signal in known.signals:
+        alone = known.without(tuple(s for s in known.signals if s != signal))
+        if np.isfinite(alone.values).any():
+            found.append(make_problem(alone, signal, furthest))
+    return found
 
 
 def anchors(reach: int, window: int, daily: bool) -> tuple[int, ...]:
@@ -196,6 +234,22 @@ def is_stock(values: Floats, dates: NDArray[np.datetime64]) -> bool:
     against = float((change[1:] * change[:-1]).sum())
     power = float((change**2).sum())
     return power > 0 and against / power > -0.2
+
+
+def season_distance(weeks: Floats) -> Floats:
+    """Weeks between two parts of the year that lie ``weeks`` apart, 0 to 26."""
+    return np.asarray(np.abs((weeks + YEAR / 2) % YEAR - YEAR / 2))
+
+
+def memory(weeks_back: Floats, half_life: float, season: float, years: float = 4.0) -> Floats:
+    """Weight of evidence by age: the last weeks, and this season in the years before.
+
+    ``0.5^(age / half_life)`` plus, beyond half a year, a bell of width ``season`` weeks around the same
+    part of the year, halved every ``years`` years.
+    """
+    recent = 0.5 ** (np.maximum(weeks_back, 0.0) / half_life)
+    bell = np.exp(-0.5 * (season_distance(weeks_back) / season) ** 2) * 0.5 ** (weeks_back / (years * YEAR))
+    return np.asarray(recent + np.where(weeks_back > YEAR / 2, bell, 0.0))
 
 
 def carried(values: Floats) -> Floats:

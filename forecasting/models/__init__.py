@@ -19,21 +19,56 @@ from forecasting.models.prophet_growth import ProphetGrowth
 from forecasting.models.sarimax import Sarimax
 from forecasting.models.seasonal_naive import SeasonalNaive
 
+# Common looks see the mean over territories, so they can only learn from many weeks; local looks learn from territories
+# differing, so theta is high and memory short.
+_COMMON = {"pooled": True, "gaps": False, "shares": False, "level": True}
+_LONG, _LONGER = (0, 7, 14), (0, 7, 14, 21, 28)
+
 REGISTRY: tuple[Model, ...] = (
     Persistence(),
     SeasonalNaive(),
     PooledGrowth(
-        "pooled recent",
+        "pooled local, recent",
         (
             Member(Look((0, 7)), theta=0.95, memory_weeks=6),
             Member(Look((0, 3, 7, 10)), theta=0.8, memory_weeks=6),
         ),
     ),
     PooledGrowth(
-        "pooled long",
-        (Member(Look((0, 7)), theta=0.95), Member(Look((0, 7, 14)), theta=0.9, memory_weeks=12)),
+        "pooled local, long",
+        (
+            Member(Look((0, 7)), theta=0.95, memory_weeks=26),
+            Member(Look(_LONG), theta=0.9, memory_weeks=12),
+        ),
     ),
-    PooledGrowth("pooled short look", (Member(Look((0,)), theta=0.9, memory_weeks=8),)),
+    PooledGrowth("pooled local, newest", (Member(Look((0,)), theta=0.9, memory_weeks=8),)),
+    PooledGrowth(
+        "pooled common, all year",
+        (
+            Member(Look(_LONG, **_COMMON), theta=0.5, penalty=0.05, taught=True),
+            Member(Look(_LONGER, signals=False, **_COMMON), theta=0.5, penalty=0.05, taught=True),
+        ),
+    ),
+    PooledGrowth(
+        "pooled common, season",
+        (
+            Member(Look(_LONG, **_COMMON), theta=0.5, season_weeks=8, penalty=0.05, taught=True),
+            Member(
+                Look(_LONGER, signals=False, **_COMMON), theta=0.5, season_weeks=8, penalty=0.05, taught=True
+            ),
+        ),
+        years=1.5,
+    ),
+    PooledGrowth(
+        "pooled common, narrow season",
+        (
+            Member(Look(_LONG, **_COMMON), theta=0.5, season_weeks=4, penalty=0.05, taught=True),
+            Member(
+                Look(_LONGER, signals=False, **_COMMON), theta=0.5, season_weeks=4, penalty=0.05, taught=True
+            ),
+        ),
+        years=2.5,
+    ),
     Sarimax(),
     NegativeBinomialGrowth(),
     ProphetGrowth(),

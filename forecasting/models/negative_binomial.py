@@ -4,9 +4,10 @@ For a level ``y`` that is a mean of counts, with the newest level as offset::
 
     log E y[i, t+h] = log(y[i, t] + c) + b0 + b' growth[i, t],     var y = mu + alpha mu^2
 
-fitted on one row a territory and week of the last sixteen, anew at every rehearsal origin. Growth is the
-change over a week of the target's and the leading signals' fourth-root level. The overdispersion ``alpha``
-is fixed at a tenth: it only sets how rows are weighed, as intervals come from `forecasting.spread`.
+fitted on one row a territory and week of the last sixteen, anew in every run and at every fourth rehearsal.
+Growth is the change over a week of the target's and the leading signals' fourth-root level. The
+overdispersion ``alpha`` is fixed at a tenth: it only sets how rows are weighed, as intervals come from
+`forecasting.spread`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from forecasting.transforms import Floats, lagged
 MEMORY_WEEKS = 16
 OVERDISPERSION = 0.1
 SHRINKAGE = 2.0
+REFIT_WEEKS = 4
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,10 @@ class NegativeBinomialGrowth:
         offset_level = level + 0.05 * problem.scale.size
         points = np.full((*problem.z.shape, len(problem.anchors)), np.nan)
         for a, steps in enumerate(problem.anchors):
-            for origin in origins:
-                beta = _estimate(problem, columns, level, offset_level, origin, steps)
+            beta = np.zeros(columns.shape[-1])
+            for k, origin in enumerate(origins):
+                if k % REFIT_WEEKS == 0 or origin == origins[-1]:
+                    beta = _estimate(problem, columns, level, offset_level, origin, steps)
                 expected = offset_level[origin] * np.exp(np.clip(columns[origin] @ beta, -1.5, 1.5))
                 ahead = problem.scale.forward(expected - 0.05 * problem.scale.size)
                 points[origin, :, a] = ahead - problem.z[origin]

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.features import Look, table
-from forecasting.models.base import Fitted, State
-from forecasting.problem import Problem
+from forecasting.models.base import CannotForecast, Fitted, State
+from forecasting.problem import YEAR, Problem, season_distance
 from forecasting.spread import intervals
 from forecasting.transforms import Floats
 
@@ -45,6 +45,8 @@ class Member:
         Only rows of the same part of the year, so many weeks to each side; None for the whole year.
     penalty : float
         Ridge penalty relative to the diagonal of the cross-product.
+    taught : bool
+        Learn from the problem's donors too.
     """
 
     look: Look
@@ -52,6 +54,7 @@ class Member:
     memory_weeks: float | None = None
     season_weeks: int | None = None
     penalty: float = 0.1
+    taught: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,16 +65,22 @@ class PooledGrowth:
     ----------
     name : str
     members : tuple of Member
+    years : float
+        Years of history, its own or a donor's, that it needs.
     cadence : int
         Days between fits: every run, as the fit takes a fraction of a second.
     """
 
     name: str
     members: tuple[Member, ...]
+    years: float = 0.0
     cadence: int = 1
 
     def fit(self, problem: Problem, state: State) -> Fitted:
         """Fit every member at every rehearsal origin and now, and wrap their mean in intervals."""
+        longest = max(len(p.z) / p.weekly_step for p in (problem, *problem.donors)) / YEAR
+        if longest < self.years:
+            raise CannotForecast("history.short", years=round(longest, 2), needed=self.years)
         points = self.points(problem)
         origins = [*problem.rehearsals, len(problem.z) - 1]
         quantiles = intervals(problem, points, origins)
@@ -114,15 +123,30 @@ def coefficients(
     problem: Problem, columns: Floats, known: Floats, member: Member, steps: int, refits: Sequence[int]
 ) -> Floats:
     """Ridge coefficients at each refit time, shape (refit, column)."""
-    cross, against = cross_products(problem, columns, member.theta, steps)
-    weights = np.stack([time_weights(problem, member, known, steps, t) for t in refits])
     n_columns = columns.shape[-1]
-    left = (weights @ cross.reshape(len(cross), -1)).reshape(-1, n_columns, n_columns)
-    right = weights @ against
+    weights = np.stack([time_weights(problem, member, known, steps, problem.dates[t]) for t in refits])
+    left, right = _weighted(cross_products(problem, columns, member.theta, steps), weights)
+    if member.taught:
+        for donor in problem.donors:
+            own, _, _ = table(donor, member.look)
+            k = own.shape[-1]
+            there = np.isfinite(donor.z).any(axis=1).astype(float)
+            taught = np.stack([time_weights(donor, member, there, steps, problem.dates[t]) for t in refits])
+            extra_left, extra_right = _weighted(cross_products(donor, own, member.theta, steps), taught)
+            # A donor has the target's own columns, which come first, and knows nothing of the other signals.
+            left[:, :k, :k] += extra_left
+            right[:, :k] += extra_right
     diagonal = np.einsum("rpp->rp", left)
     ridge = member.penalty * diagonal + 1e-3 * diagonal.mean(axis=1, keepdims=True) + 1e-9
     left = left + ridge[:, :, None] * np.eye(n_columns)
     return np.asarray(np.linalg.solve(left, right[..., None])[..., 0])
+
+
+def _weighted(products: tuple[Floats, Floats], weights: Floats) -> tuple[Floats, Floats]:
+    """Sum cross-products over time with the weights of each refit (refit, time)."""
+    cross, against = products
+    n_columns = against.shape[-1]
+    return (weights @ cross.reshape(len(cross), -1)).reshape(-1, n_columns, n_columns), weights @ against
 
 
 def cross_products(problem: Problem, columns: Floats, theta: float, steps: int) -> tuple[Floats, Floats]:
@@ -146,15 +170,15 @@ def row_weights(problem: Problem) -> Floats:
     return np.asarray(np.nan_to_num(problem.z) ** 2 * np.sqrt(size / size.mean()))
 
 
-def time_weights(problem: Problem, member: Member, known: Floats, steps: int, origin: int) -> Floats:
-    """Weight of each past time for a fit at ``origin``; zero where the outcome was not known yet."""
-    time = np.arange(len(problem.z))
-    age_weeks = (origin - steps - time) / problem.weekly_step
+def time_weights(
+    problem: Problem, member: Member, known: Floats, steps: int, origin: np.datetime64
+) -> Floats:
+    """Weight of each past time for a fit on the day ``origin``; zero where the outcome was not known yet."""
+    weeks = (origin - problem.dates).astype(int) / 7.0
+    age_weeks = weeks - steps / problem.weekly_step
     weight = np.where(age_weeks >= 0, known**4, 0.0)
     if member.memory_weeks is not None:
         weight = weight * 0.5 ** (np.maximum(age_weeks, 0.0) / member.memory_weeks)
     if member.season_weeks is not None:
-        weeks = (problem.dates - problem.dates[origin]).astype(int) / 7.0
-        apart = np.abs((weeks + 26.0893) % 52.1786 - 26.0893)
-        weight = weight * (apart <= member.season_weeks)
+        weight = weight * (season_distance(weeks) <= member.season_weeks)
     return np.asarray(weight)

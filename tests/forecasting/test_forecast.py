@@ -58,7 +58,8 @@ def test_draws_are_whole_days_of_every_territory(answer: Forecast) -> None:
 
 def test_every_family_answers_or_says_why(answer: Forecast) -> None:
     assert {"persistence", "sarimax", "negative binomial", "prophet"} <= set(answer.weights)
-    assert [(out.model, out.key) for out in answer.left_out] == [("seasonal naive", "history.short")]
+    assert {out.key for out in answer.left_out} == {"history.short"}
+    assert "seasonal naive" in {out.model for out in answer.left_out}
     assert sum(answer.weights.values()) == pytest.approx(1.0)
 
 

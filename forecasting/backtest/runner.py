@@ -1,0 +1,208 @@
+"""Run a back-test: origins in parallel processes, each result cached, so that it can be stopped and taken up again.
+
+Each origin is a cold call of the library with its panel as of then: nothing is handed from one origin to
+the next, so the order and the number of workers change nothing. A cached result is found by the task's
+digest, the digest of the library's code and the origin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.backtest.task import Task
+from forecasting.backtest.yardstick import persistence_quantiles
+from forecasting.distribution import QUANTILE_LEVELS
+from forecasting.panel import Floats
+
+ENSEMBLE = "ensemble"
+YARDSTICK = "yardstick"
+SEED = 20210101
+DRAWS = 1000
+CHAIN = (
+    "calibration",
+    "coupling",
+    "days",
+    "distribution",
+    "ensemble",
+    "features",
+    "forecast",
+    "panel",
+    "problem",
+    "spread",
+    "streams_of_chance",
+    "transforms",
+)
+
+
+@dataclass(frozen=True)
+class OriginResult:
+    """Everything kept of one origin.
+
+    Attributes
+    ----------
+    origin : datetime64[D]
+    truth : ndarray, shape (territory, horizon)
+    quantiles : mapping of model to ndarray, shape (territory, horizon, level)
+        The published ensemble (read from its draws), the yardstick, and each model at the horizons that are
+        anchors.
+    daily : ndarray, shape (territory, period, level)
+        Published quantiles of single periods 1, 2, … ; empty when the target is single periods already.
+    daily_truth : ndarray, shape (territory, period)
+    weights : mapping of model to weight
+    """
+
+    origin: np.datetime64
+    truth: Floats
+    quantiles: dict[str, Floats]
+    daily: Floats
+    daily_truth: Floats
+    weights: dict[str, float]
+
+
+def run(
+    task: Task,
+    cache: Path,
+    workers: int,
+    progress: Callable[[int], None] = lambda done: None,
+    draws: int = DRAWS,
+) -> list[OriginResult]:
+    """Run every origin of a task that is not cached yet, and return all results in order of origin.
+
+    Parameters
+    ----------
+    task : Task
+    cache : Path
+        Folder of results; made when missing.
+    workers : int
+        Processes; 1 runs in this one.
+    progress : callable
+        Called with the number of origins done.
+    draws : int
+    """
+    folder = cache / f"{task.name}-{task.digest()}-{code_digest()}-{draws}"
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [o for o in task.origins if not (folder / f"{o}.npz").exists()]
+    progress(len(task.origins) - len(missing))
+    if workers <= 1 or len(missing) <= 1:
+        for origin in missing:
+            _save(folder, forecast_origin(task, origin, draws))
+            progress(1)
+    else:
+        _in_processes(task, missing, folder, workers, progress, draws)
+    return [_load(folder / f"{o}.npz", o) for o in task.origins]
+
+
+def _in_processes(
+    task: Task,
+    missing: list[np.datetime64],
+    folder: Path,
+    workers: int,
+    progress: Callable[[int], None],
+    draws: int,
+) -> None:
+    # One thread a process: numeric libraries' own threads would fight over the same cores.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_take, initargs=(task,)
+    ) as pool:
+        for done in as_completed([pool.submit(_forecast_taken, origin, draws) for origin in missing]):
+            _save(folder, done.result())
+            progress(1)
+
+
+_TAKEN: list[Task] = []
+
+
+def _take(task: Task) -> None:
+    """Keep the task in the process, so that its panel is sent once."""
+    _TAKEN[:] = [task]
+
+
+def _forecast_taken(origin: np.datetime64, draws: int) -> OriginResult:
+    return forecast_origin(_TAKEN[0], origin, draws)
+
+
+def forecast_origin(task: Task, origin: np.datetime64, draws: int = DRAWS) -> OriginResult:
+    """Forecast one origin with what was known then, and set the truth beside it."""
+    from forecasting.forecast import forecast
+
+    panel = task.panel_at(origin)
+    furthest = max(task.horizons)
+    answer = forecast(
+        panel,
+        task.target,
+        range(1, furthest + 1),
+        draws=draws,
+        rng=SEED,
+        donors=task.donors,
+        keep_models=True,
+    )
+    published = answer.distribution
+    if task.window > 1:
+        known = np.asarray(panel.series(task.target))[-(task.window - 1) :]
+        published = published.window_mean(task.window, known)
+    at = [published.horizons.index(h) for h in task.horizons]
+    quantiles = {ENSEMBLE: published.quantiles()[:, at], YARDSTICK: persistence_quantiles(task, origin)}
+    for name, own in answer.models.items():
+        if set(task.horizons) <= set(own.horizons):
+            quantiles[name] = own.at(task.horizons).quantiles()
+    index = task.position(origin)
+    later = np.asarray(task.panel.series(task.target))[index + 1 : index + 1 + furthest]
+    daily_truth = np.full((len(panel.territories), furthest), np.nan)
+    daily_truth[:, : len(later)] = later.T
+    return OriginResult(
+        origin=origin,
+        truth=task.truth_at(origin),
+        quantiles=quantiles,
+        daily=answer.quantiles if task.window > 1 else np.empty((0, 0, len(QUANTILE_LEVELS))),
+        daily_truth=daily_truth,
+        weights=dict(answer.weights),
+    )
+
+
+def code_digest() -> str:
+    """Hash of the source a result depends on, so that results of an older version are not taken for this one's."""
+    root = Path(__file__).resolve().parent.parent
+    names = [*(root / f"{name}.py" for name in CHAIN), *sorted((root / "models").glob("*.py"))]
+    names += [root / "backtest" / "yardstick.py", root / "backtest" / "task.py", Path(__file__).resolve()]
+    return hashlib.sha256(b"".join(p.read_bytes() for p in names)).hexdigest()[:12]
+
+
+def _save(folder: Path, result: OriginResult) -> None:
+    names = list(result.quantiles)
+    part = folder / f".{result.origin}.npz"
+    np.savez_compressed(
+        part,
+        truth=result.truth,
+        quantiles=np.stack([result.quantiles[n] for n in names]),
+        names=np.array(names),
+        daily=result.daily.astype(np.float32),
+        daily_truth=result.daily_truth,
+        weighted=np.array(list(result.weights)),
+        weights=np.array(list(result.weights.values())),
+    )
+    # A file appears whole or not at all, so an interruption leaves nothing half-written behind.
+    part.rename(folder / f"{result.origin}.npz")
+
+
+def _load(path: Path, origin: np.datetime64) -> OriginResult:
+    with np.load(path) as kept:
+        names: NDArray[np.str_] = kept["names"]
+        return OriginResult(
+            origin=origin,
+            truth=kept["truth"],
+            quantiles={str(n): kept["quantiles"][k] for k, n in enumerate(names)},
+            daily=kept["daily"].astype(float),
+            daily_truth=kept["daily_truth"],
+            weights={str(n): float(w) for n, w in zip(kept["weighted"], kept["weights"], strict=True)},
+        )
