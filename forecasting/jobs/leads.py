@@ -45,7 +45,8 @@ def lead_rows(
 def _row(found: LeadLag, target: str) -> LeadLagRow:
     shown = found.state == "evidence"
     return LeadLagRow(
-        signal=found.signal,
+        # The target says the syndrome.
+        signal=found.signal.split(":")[0],
         target=target,
         lag_days=_number(found.lag) if shown else None,
         low=_number(found.low) if shown else None,
