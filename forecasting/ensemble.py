@@ -1,12 +1,12 @@
 """The ensemble: a weighted median of the models' quantiles, weights by recent score shrunk to equal.
 
 Each model has rehearsed the past weeks, and this season in earlier years; its score is the mean weighted
-interval score of those rehearsals newer ones weighing more. With ``s`` the scores and ``m`` models::
+interval score of those rehearsals, newer ones weighing more. With ``s`` the scores and ``m`` models::
 
     w ~ (1 - shrink) (s / min s)^(-power) + shrink / m     among models within `TOLERANCE` of the best
 
 The score of a model that is worse than the best is taken with the benefit of the doubt: its distance less
-one standard error, so that weights part only as far as the record tells the models apart. Yardsticks are
+a part of its standard error, so that weights part only as far as the record tells the models apart. Yardsticks are
 heard when nothing is near them. The quantiles are combined level by level by the weighted median, which one
 wild model cannot move; a mean of quantiles has no such protection. A model that fails, answers with
 something not finite, or goes further from the others than any past error allows is left out and named.
