@@ -67,6 +67,7 @@ def unit_days(
     inputs: RunInputs,
     plan: RunPlan,
     trusted: bool,
+    driver: str | None = None,
 ) -> list[VigilanceDay]:
     """Return the days of every unit that a place follows; grey where one that it follows cannot be drawn."""
     found: list[VigilanceDay] = []
@@ -87,7 +88,7 @@ def unit_days(
             facing,
             inputs.rules,
             inputs.previous,
-            driver=None,
+            driver=driver,
             trusted=trusted,
         )
     return found

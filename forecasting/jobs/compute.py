@@ -7,7 +7,7 @@ panel, so any split of the territories among any number of workers gives the sam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import structlog
@@ -32,6 +32,7 @@ from forecasting.jobs.judgement import (
     trust_of,
 )
 from forecasting.jobs.leads import lead_rows
+from forecasting.jobs.reasons import Reasons, explain
 from forecasting.jobs.trusting import STATE as TRUST_STATE
 from forecasting.jobs.trusting import Verdicts, judge
 from forecasting.panel import Panel
@@ -88,6 +89,9 @@ def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Com
     leads = lead_rows(inputs.panel, target, territories, plan.seed)
     flows, states = _flows(inputs.panel, territories, inputs, plan, "", completed)
     flows = {key: flow.adjusted(verdicts.widened) for key, flow in flows.items()}
+    reasons = Reasons()
+    if inputs.config["engine"] == "ensemble" and target in flows:
+        reasons = explain(inputs.panel, target, flows[target].draws, completed, territories)
     if verdicts.state is not None:
         states[TRUST_STATE] = verdicts.state
     facilities = sorted(f for f, place in inputs.facility_places.items() if place in set(territories))
@@ -101,7 +105,15 @@ def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Com
         inside = [f for f in facilities if inputs.facility_places[f] == territory]
         try:
             found, bulletin = _territory(
-                territory, inside, flows, facility_flows, inputs, plan, verdicts, leads.get(territory, ())
+                territory,
+                inside,
+                flows,
+                facility_flows,
+                inputs,
+                plan,
+                verdicts,
+                leads.get(territory, ()),
+                reasons,
             )
         except Exception as error:  # one territory's failure leaves the others their forecast
             log.exception("territory_failed", territory=territory, cycle=plan.cycle)
@@ -149,8 +161,12 @@ def _territory(
     plan: RunPlan,
     verdicts: Verdicts,
     leads: tuple[LeadLagRow, ...],
+    reasons: Reasons,
 ) -> tuple[list[SeriesForecast], TerritoryBulletin]:
     series = _flow_series(territory, "", territory, flows, inputs)
+    explained, driver = reasons.documents.get(territory), reasons.drivers.get(territory)
+    target = monitored_target(inputs.panel)
+    series = [replace(s, explanation=explained) if s.target.key == target else s for s in series]
     causes = _causes(territory, flows, inputs)
     doubts = verdicts.causes(territory)
     beds = _beds(inputs.panel, territory, flows, inputs, plan)
@@ -162,14 +178,14 @@ def _territory(
     trust = "broken" if verdicts.is_broken(territory) else trust_of(causes, doubts)
     trusted = trust != "broken"
     series += _bed_series(territory, "", beds, flows, territory)
-    days = unit_days(territory, "", inputs.panel, territory, beds, inputs, plan, trusted)
+    days = unit_days(territory, "", inputs.panel, territory, beds, inputs, plan, trusted, driver)
     panel = inputs.facility_panel
     for facility in facilities if panel is not None else ():
         assert panel is not None  # noqa: S101 - told to the type checker
         series += _flow_series(territory, facility, facility, facility_flows, inputs)
         inner = _beds(panel, facility, facility_flows, inputs, plan)
         series += _bed_series(territory, facility, inner, facility_flows, facility)
-        days += unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted)
+        days += unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted, driver)
     # What breaks trust is told first: it is what the grey is for.
     causes = [*doubts, *causes] if verdicts.is_broken(territory) else [*causes, *doubts]
     return series, make_bulletin(territory, days, beds, trust, causes, inputs, plan, leads)

@@ -85,7 +85,9 @@ def judge(panel: Panel, target: str | None, published: Published, state: bytes |
         last = day
     names = relevant(panel, target)
     values = np.stack([panel.series(s) for s in names], axis=2)
-    inputs = implausible_values(values, panel.territories, names, target=target)
+    # Of one target all signals are of one syndrome: their plain names say which.
+    plain = [s.split(":")[0] for s in names]
+    inputs = implausible_values(values, panel.territories, plain, target=target.split(":")[0])
     left = {"monitors": monitors.to_dict(), "last": last.isoformat() if last else None}
     return Verdicts(assess(monitors, inputs), canonical.document(left) if last else None)
 

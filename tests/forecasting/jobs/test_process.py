@@ -30,7 +30,7 @@ NOW = datetime(2020, 11, 16, 4, 31, tzinfo=UTC)
 
 @pytest.fixture
 def chosen(embedded_database: str, kafka_bootstrap: str) -> Settings:
-    """Settings of a world of its own whose time stands still, with two départements."""
+    """Return the settings of a world of its own whose time stands still, with two départements."""
     world = World.named(f"demo_{uuid4().hex[:8]}")
     migrate(embedded_database, world)
     ensure_topics(kafka_bootstrap, world, 2)
@@ -44,7 +44,7 @@ def chosen(embedded_database: str, kafka_bootstrap: str) -> Settings:
 
 @pytest.fixture
 def watched(chosen: Settings) -> Iterator[Connection]:
-    """A connection to see what the forecasters did."""
+    """Open a connection to see what the forecasters did."""
     assert chosen.database_url is not None
     with connect(chosen.database_url, chosen.this_world, autocommit=True) as connection:
         yield connection

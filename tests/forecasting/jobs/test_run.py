@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -158,3 +159,28 @@ def test_a_region_is_the_sum_of_its_departements_draw_by_draw(filled: Connection
     assert len(bulletin.days) == 30
     # The other départements are no region: a sum over some of it would read as a fall.
     assert "R52" not in found
+
+
+def test_the_models_are_reproducible_and_what_they_say_is_explained(filled: Connection) -> None:
+    asked = replace(ASKED, engine="ensemble")
+    plan = make_plan(filled, WORLD.name, CYCLE, "cycle", asked)
+    record = make_run(filled, plan, asked, FixedClock(CYCLE.moment))
+    assert recompute(filled, record.id)[1].manifest() == record.manifest
+    pair = store.series(filled, "44", "admissions:covid")
+    assert pair is not None
+    said = pair[1].explanation
+    assert said is not None
+    for place in range(len(said["days"])):
+        parts = sum(values[place] for values in said["groups"].values())
+        total = said["reference"][place] + parts + said["remainder"][place]
+        assert total == pytest.approx(said["published"][place], abs=0.01)
+    again = cycle_on(date(2020, 11, 17), "05:30", "Europe/Paris")
+    second = make_run(
+        filled, make_plan(filled, WORLD.name, again, "cycle", asked), asked, FixedClock(again.moment)
+    )
+    # It starts from the state that the first one left, and that state is part of its inputs.
+    assert "state:admissions:covid" in second.manifest["inputs"]
+    assert (
+        second.manifest["inputs"]["state:admissions:covid"] == record.manifest["states"]["admissions:covid"]
+    )
+    assert recompute(filled, second.id)[1].manifest() == second.manifest
