@@ -27,9 +27,10 @@ from forecasting.distribution import QUANTILE_LEVELS, ForecastDistribution
 from forecasting.ensemble import Combined, LeftOut, combine, fit_all, rehearsal_truths
 from forecasting.models import REGISTRY
 from forecasting.models.base import Fitted, Model, at_probability
-from forecasting.panel import DateLike, Freq, Panel
+from forecasting.nowcast.tail import nowcast_tail
+from forecasting.panel import DateLike, Freq, Panel, checked_rows
 from forecasting.problem import Problem, make_problem
-from forecasting.streams_of_chance import seed_of
+from forecasting.streams_of_chance import generator, seed_of
 from forecasting.transforms import Floats
 
 FEWEST_WEEKS = 3
@@ -126,7 +127,7 @@ def forecast(
         emergency visits); only what was known at ``as_of`` is read.
     nowcast_draws : ndarray, shape (draw, time_tail, territory, signal), optional
         Possible completed values of the newest ``time_tail`` periods; each draw of the forecast starts from
-        one.
+        one. Left out, they are drawn from the revisions of a frame with ``reported_at``.
     territories : sequence of str, optional
         Draw only these; the models still learn from all, so the numbers are the same as in a full run.
     models : sequence of Model, optional
@@ -143,9 +144,11 @@ def forecast(
     whole = panel if isinstance(panel, Panel) else Panel.from_frame(panel, as_of=as_of, freq=freq)
     if as_of is not None and isinstance(panel, Panel):
         whole = whole.until(as_of)
+    seed = seed_of(rng)
+    if nowcast_draws is None and isinstance(panel, pd.DataFrame):
+        nowcast_draws = _nowcast_of_frame(panel, whole, seed, target)
     if nowcast_draws is not None:
         whole = with_median_nowcast(whole, nowcast_draws)
-    seed = seed_of(rng)
     problem = make_problem(whole, target, max(horizons), donors)
     if len(problem.z) < FEWEST_WEEKS * problem.weekly_step:
         raise TooShort(
@@ -174,6 +177,21 @@ def forecast(
         pit=conformal.pit,
         anchors=problem.anchors,
         refitted={a.model: a.refitted for a in answers},
+    )
+
+
+def _nowcast_of_frame(frame: pd.DataFrame, panel: Panel, seed: int, target: str) -> Floats | None:
+    """Complete the newest periods of a frame whose cells have been revised before; None when none ever was."""
+    if "reported_at" not in frame.columns:
+        return None
+    return nowcast_tail(
+        checked_rows(frame),
+        panel.dates,
+        panel.territories,
+        panel.signals,
+        str(panel.as_of),
+        generator(seed, "", target, "nowcast"),
+        freq=panel.freq,
     )
 
 
@@ -281,8 +299,6 @@ def _nowcast_shift(problem: Problem, nowcast: Floats, draws: int, chosen: NDArra
 def _model_distributions(
     problem: Problem, answers: Sequence[Fitted], draws: int, seed: int
 ) -> dict[str, ForecastDistribution]:
-    from forecasting.streams_of_chance import generator
-
     out = {}
     for answer in answers:
         rng = generator(seed, "", problem.target, answer.model)

@@ -131,7 +131,7 @@ class Panel:
         FrameError
             Naming the column, and the row by its index in the frame.
         """
-        rows = _checked(frame)
+        rows = checked_rows(frame)
         moment = _moment(as_of, rows)
         rows = rows[rows["date"] <= moment]
         if "reported_at" in rows.columns:
@@ -202,7 +202,14 @@ class Panel:
         )
 
 
-def _checked(frame: pd.DataFrame) -> pd.DataFrame:
+def checked_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Check a tidy frame and bring its columns to their types; a new frame, rows in the order given.
+
+    Raises
+    ------
+    FrameError
+        Naming the column, and the row by its index.
+    """
     for column in REQUIRED_COLUMNS:
         if column not in frame.columns:
             raise FrameError(f"column {column!r} is missing; a panel needs {', '.join(REQUIRED_COLUMNS)}")

@@ -198,6 +198,21 @@ def test_forecast_starts_from_draws_of_the_nowcast(wave: pd.DataFrame) -> None:
     assert np.array_equal(answer.distribution.draws[:, 0], tail[:, -1, :, k].T)
 
 
+def test_incomplete_reports_are_completed_before_forecasting(wave: pd.DataFrame) -> None:
+    rng = np.random.default_rng(1)
+    final = wave[wave["signal"] == "admissions"]
+    versions = []
+    for late, share in enumerate((0.3, 0.6, 0.8, 0.9, 1.0)):
+        seen = rng.binomial(final["value"].astype(int), share)
+        reported = final["date"] + pd.Timedelta(days=late, hours=20)
+        versions.append(final.assign(value=seen, reported_at=reported))
+    answer = run(pd.concat(versions), as_of="2021-04-20")
+    today = final[final["date"] == "2021-04-20"]["value"].sum()
+    low, middle, high = answer.distribution.total().quantiles([0.025, 0.5, 0.975])[0, 0]
+    assert low <= today <= high
+    assert middle > 2 * 0.3 * today
+
+
 def test_bad_frames_are_named_by_column_and_row(wave: pd.DataFrame) -> None:
     with pytest.raises(FrameError, match="column 'value' is missing"):
         run(wave.drop(columns="value"))
