@@ -202,15 +202,17 @@ def test_incomplete_reports_are_completed_before_forecasting(wave: pd.DataFrame)
     rng = np.random.default_rng(1)
     final = wave[wave["signal"] == "admissions"]
     versions = []
-    for late, share in enumerate((0.3, 0.6, 0.8, 0.9, 1.0)):
-        seen = rng.binomial(final["value"].astype(int), share)
+    seen = np.zeros(len(final))
+    for late, share in enumerate((0.3, 0.45, 0.5, 0.5, 1.0)):
+        seen = seen + rng.binomial((final["value"] - seen).astype(int), share)
         reported = final["date"] + pd.Timedelta(days=late, hours=20)
         versions.append(final.assign(value=seen, reported_at=reported))
     answer = run(pd.concat(versions), as_of="2021-04-20")
-    today = final[final["date"] == "2021-04-20"]["value"].sum()
-    low, middle, high = answer.distribution.total().quantiles([0.025, 0.5, 0.975])[0, 0]
-    assert low <= today <= high
-    assert middle > 2 * 0.3 * today
+    newest = final["date"] == "2021-04-20"
+    today, reported_today = final[newest]["value"].sum(), versions[0][newest]["value"].sum()
+    middle = answer.distribution.total().median()[0, 0]
+    assert reported_today < 0.5 * today
+    assert abs(middle - today) < 0.5 * abs(reported_today - today)
 
 
 def test_bad_frames_are_named_by_column_and_row(wave: pd.DataFrame) -> None:
