@@ -7,8 +7,6 @@ import sys
 import typer
 import uvicorn
 
-from api.application import create_app
-from api.sessions import Sessions, signing_key
 from infra.database import connect
 from infra.services.embedded import database_url
 from infra.services.ports import require_free
@@ -30,6 +28,9 @@ def register(app: typer.Typer) -> None:
 
 def serve() -> None:
     """Serve the API and the page on METEO_API_HOST and METEO_API_PORT until Ctrl-C."""
+    # Loaded by the process that serves; other commands start without it.
+    from api.application import create_app
+
     chosen = settings()
     configure_logs(chosen.log_format, chosen.log_level, "api")
     require_free(chosen.api_port, "API", "stop that program, or choose another with METEO_API_PORT=8001")
@@ -59,6 +60,8 @@ def _operator() -> None:
 
 def make_link(chosen: Settings) -> str:
     """Return a new one-time address of the world the settings name."""
+    from api.sessions import Sessions, signing_key
+
     world = chosen.this_world
     sessions = Sessions(signing_key(chosen), world.name, secure=chosen.public_url.startswith("https://"))
     with connect(database_url(chosen), world) as connection:

@@ -1,7 +1,8 @@
 """The frame of the `meteo` command: it knows no sub-command, each folder registers its own.
 
-A folder names, under the entry-point group `meteo.commands`, a function `register(app)` that adds its commands.
-So the frame imports none of them, and a gateway installed alone has only the commands it brings.
+A folder names, under the entry-point group `meteo.commands`, each of its commands and the function `register(app)`
+that adds it. So the frame imports none of them, a gateway installed alone has only the commands it brings, and
+starting one command does not load what the others need.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def _frame(
     """Météo santé: the health weather of a territory, and the beds it will need."""
 
 
-def build_app() -> typer.Typer:
-    """Return the command with everything that is installed, in the order of the entry points' names.
+def build_app(asked: str | None = None) -> typer.Typer:
+    """Return the command with everything that is installed, or only the part that brings the command `asked`.
 
     A part that cannot be loaded is named on standard error and left out, so that a fault in one never keeps
     a person from stopping the services or reading the settings.
@@ -43,7 +44,9 @@ def build_app() -> typer.Typer:
         name="meteo", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     app.callback()(_frame)
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    wanted = [point for point in points if point.name == asked] or points
+    for point in {point.value: point for point in wanted}.values():
         _register(point, app)
     return app
 
@@ -71,7 +74,7 @@ def _show(error: MeteoError) -> None:
 def main() -> None:
     """Run the command; an error of ours is one message and exit code 2, with a traceback if METEO_DEBUG is set."""
     try:
-        build_app()()
+        build_app(next((word for word in sys.argv[1:] if not word.startswith("-")), None))()
     except MeteoError as error:
         if _debugging():
             raise

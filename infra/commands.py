@@ -8,9 +8,7 @@ import typer
 from rich.console import Console
 
 from infra.database import connect, drop_world
-from infra.demo import run_demo
 from infra.errors import MeteoError
-from infra.migrations import downgrade, migrate
 from infra.services.embedded import database_url
 from infra.settings import settings
 from infra.tuning import tune
@@ -31,6 +29,8 @@ def demo(
     offline: Annotated[bool, typer.Option(help="Do not ask the publisher for current open data.")] = False,
 ) -> None:
     """Start everything on this machine and show the health weather of a simulated Loire-Atlantique."""
+    from infra.demo import run_demo
+
     run_demo(settings(), speed=speed, fresh=fresh, offline=offline)
 
 
@@ -40,6 +40,8 @@ def _database_commands() -> typer.Typer:
     @commands.command("migrate")
     def upgrade_command(revision: Annotated[str, typer.Argument(help="Target revision.")] = "head") -> None:
         """Bring this world's schema up to date, making it when it is not there."""
+        from infra.migrations import migrate
+
         migrate(database_url(settings()), settings().this_world, revision)
         console.print(f"schema {settings().this_world.schema} is at {revision}")
 
@@ -51,6 +53,8 @@ def _database_commands() -> typer.Typer:
         """Take this world's schema back to an older revision."""
         if not yes:
             raise MeteoError("a downgrade loses what the newer schema holds: repeat with --yes")
+        from infra.migrations import downgrade
+
         downgrade(database_url(settings()), settings().this_world, revision)
         console.print(f"schema {settings().this_world.schema} is back at {revision}")
 

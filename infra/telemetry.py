@@ -37,7 +37,11 @@ def configure_logs(
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            # Without the values of local variables: an address may hold a password.
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     # A traceback is one field in JSON, and laid out by the renderer itself on a console.
     tail: list[structlog.typing.Processor] = (

@@ -17,9 +17,9 @@ from typing import LiteralString
 
 from infra.database import Connection, has_extension
 
-# Table, time column, chunk, segment-by for the columnstore.
+# Table, time column, chunk, segment-by for the columnstore. Chunks are wide, since an identity is looked for in each.
 _HYPERTABLES: tuple[tuple[LiteralString, LiteralString, LiteralString, LiteralString], ...] = (
-    ("observation", "reference_date", "30 days", "partner, signal"),
+    ("observation", "reference_date", "365 days", "partner, signal"),
 )
 
 

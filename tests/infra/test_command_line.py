@@ -6,7 +6,11 @@ import ast
 import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
+
+import typer
+from typer.core import TyperGroup
 
 import infra.command_line
 
@@ -33,6 +37,19 @@ def test_the_frame_imports_none_of_the_other_folders() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
     assert not {name.split(".")[0] for name in imported} & {"streams", "forecasting", "api"}
+
+
+def test_every_command_is_named_by_its_entry_point() -> None:
+    brought = typer.main.get_command(infra.command_line.build_app())
+    assert isinstance(brought, TyperGroup)
+    assert set(brought.commands) == {point.name for point in entry_points(group=infra.command_line.GROUP)}
+
+
+def test_one_command_loads_its_own_part_only() -> None:
+    only = typer.main.get_command(infra.command_line.build_app("worker"))
+    assert isinstance(only, TyperGroup)
+    assert "worker" in only.commands
+    assert "serve" not in only.commands
 
 
 def test_the_version() -> None:

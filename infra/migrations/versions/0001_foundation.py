@@ -73,7 +73,8 @@ CREATE TABLE tombstone (
     reason   text        NOT NULL,
     PRIMARY KEY (partner, event_id)
 );
-COMMENT ON TABLE tombstone IS 'Erased events (or stay/ and its token), without content: stops a replay from bringing them back';
+COMMENT ON TABLE tombstone IS
+    'Erased events (or stay/ and its token), without content: stops a replay from bringing them back';
 
 CREATE TABLE dead_letter (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
