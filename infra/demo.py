@@ -98,6 +98,7 @@ class _Demonstration:
         self.console = Console()
         self.services = EmbeddedServices(self.folder, say=self._say)
         self.database_url = ""
+        self.address = f"http://{settings.api_host}:{settings.api_port}"
         self.parts: list[_Part] = []
         self.stopping = threading.Event()
 
@@ -129,6 +130,7 @@ class _Demonstration:
             METEO_DATABASE_URL=self.database_url,
             METEO_KAFKA_BOOTSTRAP=self.services.broker.bootstrap,
             METEO_LOG_FORMAT="json",
+            METEO_PUBLIC_URL=self.address,
         )
         with self._stage("Schéma de la base · database schema"):
             migrate(self.database_url, self.world)
@@ -190,12 +192,11 @@ class _Demonstration:
         return answer.status_code == 200, ""
 
     def _greet(self, seconds: float) -> None:
-        address = f"http://{self.settings.api_host}:{self.settings.api_port}"
-        self.console.print(f"\n[bold green]Météo santé[/] · {address}   ({seconds:.0f} s)")
+        self.console.print(f"\n[bold green]Météo santé[/] · {self.address}   ({seconds:.0f} s)")
         link = self._operator_link()
         if link:
-            self.console.print(f"Opérateur (lien à usage unique) · operator, one-time link: {link}")
-        self.console.print(f"Journaux · logs: {self.logs}")
+            self.console.print(f"Opérateur (lien à usage unique) · operator, one-time link:\n{link}", soft_wrap=True)
+        self.console.print(f"Journaux · logs: {self.logs}", soft_wrap=True)
         self.console.print("Ctrl-C arrête tout · Ctrl-C stops everything\n")
 
     def _operator_link(self) -> str:
@@ -214,7 +215,7 @@ class _Demonstration:
             if part.name == "fetch":
                 self.parts.remove(part)
                 for line in last_lines(part.log, 1).splitlines():
-                    self.console.print(f"  [dim]données ouvertes · open data:{line}[/]")
+                    self.console.print(f"  [dim]données ouvertes · open data:{line}[/]", soft_wrap=True)
                 continue
             if not may_restart and part.restarts >= 2:
                 raise MeteoError(
