@@ -130,6 +130,10 @@ class RunInputs:
             state={
                 name[len(prefix) :]: content for name, content in found.items() if name.startswith(prefix)
             },
+            revisions=Revisions.unpack(found[REVISIONS]),
+            published={
+                (row[0], row[1]): (row[2], row[3]) for row in canonical.read_document(found[PUBLISHED])
+            },
         )
 
 

@@ -97,6 +97,22 @@ def test_inputs_survive_their_bytes(filled: Connection) -> None:
     assert RunInputs.from_documents(documents).documents() == documents
 
 
+def test_what_was_published_and_revised_is_read_back_from_the_bytes(filled: Connection) -> None:
+    run(filled, cycle_on(date(2020, 11, 15), "05:30", "Europe/Paris"))
+    day = LAST_DAY - timedelta(days=4)
+    later = CYCLE.moment - timedelta(days=1)
+    write(filled, [count("44", "admissions", day, 50.0, reported=later, version=1)])
+    filled.commit()
+    plan = make_plan(filled, WORLD.name, CYCLE, "cycle", ASKED)
+    given = gather(filled, plan, ASKED)
+    assert ("44", "2020-11-15") in given.published
+    assert len(given.revisions.table) > 0
+    read = RunInputs.from_documents(given.documents())
+    assert read.published == given.published
+    assert len(read.revisions.table) == len(given.revisions.table)
+    assert read.documents() == given.documents()
+
+
 def test_missing_data_is_grey_and_says_so(filled: Connection) -> None:
     plan = make_plan(filled, WORLD.name, CYCLE, "demand", ASKED, ["44", "85"])
     make_run(filled, plan, ASKED, FixedClock(CYCLE.moment))
