@@ -195,7 +195,9 @@ class _Demonstration:
         self.console.print(f"\n[bold green]Météo santé[/] · {self.address}   ({seconds:.0f} s)")
         link = self._operator_link()
         if link:
-            self.console.print(f"Opérateur (lien à usage unique) · operator, one-time link:\n{link}", soft_wrap=True)
+            self.console.print(
+                f"Opérateur (lien à usage unique) · operator, one-time link:\n{link}", soft_wrap=True
+            )
         self.console.print(f"Journaux · logs: {self.logs}", soft_wrap=True)
         self.console.print("Ctrl-C arrête tout · Ctrl-C stops everything\n")
 
