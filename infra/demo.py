@@ -132,6 +132,8 @@ class _Demonstration:
             METEO_LOG_FORMAT="json",
             METEO_PUBLIC_URL=self.address,
         )
+        # An accelerated day has two cycles a minute; runs between them would never end.
+        os.environ.setdefault("METEO_RUN_ON_NEW_DATA", "false")
         with self._stage("Schéma de la base · database schema"):
             migrate(self.database_url, self.world)
             with connect(self.database_url, self.world) as connection:
