@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,12 +48,15 @@ class BedDraws:
         Days 0 to 14, shape (horizon, draw).
     stock_age_days
         Days from the newest known stock to day 0; None when the stock itself was estimated from admissions.
+    staying
+        Mean share of an admission that is in these beds after so many days, shape (age,); empty for a sum.
     """
 
     unit: Unit
     syndrome: str
     draws: Floats
     stock_age_days: int | None
+    staying: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def column(panel: Panel, place: str, signal: str, syndrome: str) -> Floats | None:
@@ -104,7 +107,8 @@ def beds_of(
         path = _with_past_errors(path, stock, flow, hazards, inflow, age, rng)
     if age == 0:
         path = np.vstack([np.full((1, path.shape[1]), float(present.number)), path])
-    return BedDraws(unit, syndrome, path[-(HORIZON_DAYS + 1) :], age if measured else None)
+    staying = survival(hazards).mean(axis=0) * float(inflow.mean())
+    return BedDraws(unit, syndrome, path[-(HORIZON_DAYS + 1) :], age if measured else None, staying)
 
 
 def _with_past_errors(

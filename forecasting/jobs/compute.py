@@ -7,7 +7,7 @@ panel, so any split of the territories among any number of workers gives the sam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import structlog
@@ -32,7 +32,7 @@ from forecasting.jobs.judgement import (
     trust_of,
 )
 from forecasting.jobs.leads import lead_rows
-from forecasting.jobs.reasons import Reasons, explain
+from forecasting.jobs.reasons import Document, Reasons, explain, explain_beds
 from forecasting.jobs.trusting import STATE as TRUST_STATE
 from forecasting.jobs.trusting import Verdicts, judge
 from forecasting.panel import Panel
@@ -89,9 +89,7 @@ def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Com
     leads = lead_rows(inputs.panel, target, territories, plan.seed)
     flows, states = _flows(inputs.panel, territories, inputs, plan, "", completed)
     flows = {key: flow.adjusted(verdicts.widened) for key, flow in flows.items()}
-    reasons = Reasons()
-    if inputs.config["engine"] == "ensemble" and target in flows:
-        reasons = explain(inputs.panel, target, flows[target].draws, completed, territories)
+    reasons = {key: explain(inputs.panel, key, flow, completed) for key, flow in flows.items()}
     if verdicts.state is not None:
         states[TRUST_STATE] = verdicts.state
     facilities = sorted(f for f, place in inputs.facility_places.items() if place in set(territories))
@@ -99,6 +97,9 @@ def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Com
     if inputs.facility_panel is not None and facilities:
         facility_flows, more = _flows(inputs.facility_panel, facilities, inputs, plan, "facilities/")
         states |= more
+        for key, flow in facility_flows.items():
+            found_inside = explain(inputs.facility_panel, key, flow, None)
+            reasons[key] = reasons[key].joined(found_inside) if key in reasons else found_inside
     series: list[SeriesForecast] = []
     bulletins: list[TerritoryBulletin] = []
     for territory in territories:
@@ -161,12 +162,10 @@ def _territory(
     plan: RunPlan,
     verdicts: Verdicts,
     leads: tuple[LeadLagRow, ...],
-    reasons: Reasons,
+    reasons: Mapping[str, Reasons],
 ) -> tuple[list[SeriesForecast], TerritoryBulletin]:
-    series = _flow_series(territory, "", territory, flows, inputs)
-    explained, driver = reasons.documents.get(territory), reasons.drivers.get(territory)
-    target = monitored_target(inputs.panel)
-    series = [replace(s, explanation=explained) if s.target.key == target else s for s in series]
+    series = _flow_series(territory, "", territory, flows, inputs, reasons)
+    driver = _driver(reasons, monitored_target(inputs.panel), territory)
     causes = _causes(territory, flows, inputs)
     doubts = verdicts.causes(territory)
     beds = _beds(inputs.panel, territory, flows, inputs, plan)
@@ -177,15 +176,16 @@ def _territory(
     ]
     trust = "broken" if verdicts.is_broken(territory) else trust_of(causes, doubts)
     trusted = trust != "broken"
-    series += _bed_series(territory, "", beds, flows, territory)
+    series += _bed_series(territory, "", beds, flows, territory, reasons)
     days = unit_days(territory, "", inputs.panel, territory, beds, inputs, plan, trusted, driver)
     panel = inputs.facility_panel
     for facility in facilities if panel is not None else ():
         assert panel is not None  # noqa: S101 - told to the type checker
-        series += _flow_series(territory, facility, facility, facility_flows, inputs)
+        series += _flow_series(territory, facility, facility, facility_flows, inputs, reasons)
         inner = _beds(panel, facility, facility_flows, inputs, plan)
-        series += _bed_series(territory, facility, inner, facility_flows, facility)
-        days += unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted, driver)
+        series += _bed_series(territory, facility, inner, facility_flows, facility, reasons)
+        why = _driver(reasons, monitored_target(panel), facility)
+        days += unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted, why)
     # What breaks trust is told first: it is what the grey is for.
     causes = [*doubts, *causes] if verdicts.is_broken(territory) else [*causes, *doubts]
     return series, make_bulletin(territory, days, beds, trust, causes, inputs, plan, leads)
@@ -197,8 +197,21 @@ def _failed(territory: str, error: Exception, inputs: RunInputs, plan: RunPlan) 
     return make_bulletin(territory, days, (), "broken", causes, inputs, plan)
 
 
+def _driver(reasons: Mapping[str, Reasons], target: str | None, place: str) -> str | None:
+    return reasons[target].drivers.get(place) if target is not None and target in reasons else None
+
+
+def _document(reasons: Mapping[str, Reasons], target: str, place: str) -> Document | None:
+    return reasons[target].documents.get(place) if target in reasons else None
+
+
 def _flow_series(
-    territory: str, facility: str, place: str, flows: Mapping[str, TargetDraws], inputs: RunInputs
+    territory: str,
+    facility: str,
+    place: str,
+    flows: Mapping[str, TargetDraws],
+    inputs: RunInputs,
+    reasons: Mapping[str, Reasons],
 ) -> list[SeriesForecast]:
     return [
         summarised(
@@ -209,6 +222,7 @@ def _flow_series(
             unit_of_measure=signal_of(Target.parse(key).signal).unit,
             models=flow.models_of(place),
             facility=facility,
+            explanation=_document(reasons, key, place),
         )
         for key, flow in flows.items()
         if place in flow.draws
@@ -216,7 +230,12 @@ def _flow_series(
 
 
 def _bed_series(
-    territory: str, facility: str, beds: Sequence[BedDraws], flows: Mapping[str, TargetDraws], place: str
+    territory: str,
+    facility: str,
+    beds: Sequence[BedDraws],
+    flows: Mapping[str, TargetDraws],
+    place: str,
+    reasons: Mapping[str, Reasons],
 ) -> list[SeriesForecast]:
     return [
         summarised(
@@ -227,6 +246,7 @@ def _bed_series(
             unit_of_measure="beds",
             models=flows[f"{FLOW[b.unit]}:{b.syndrome}"].models_of(place),
             facility=facility,
+            explanation=explain_beds(_document(reasons, f"{FLOW[b.unit]}:{b.syndrome}", place), b),
         )
         for b in beds
     ]

@@ -18,6 +18,7 @@ from forecasting.jobs.bulletins import DAYS, facing_of, make_bulletin
 from forecasting.jobs.compute import Computed
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import grey_days, vigilance_days
+from forecasting.jobs.reasons import summed
 from forecasting.panel import Panel
 from forecasting.run import Message, SeriesForecast, TerritoryBulletin, Trust, VigilanceDay, summarised
 from forecasting.store.draft import RunPlan
@@ -65,11 +66,14 @@ def summed_series(
                 continue
             first = known[inside[0]]
             parts = [d.astype(np.float64) for c in inside if (d := known[c].draws) is not None]
+            whole = np.asarray(np.sum(parts, axis=0))
+            stock = first.target.signal in STOCK.values()
             found.append(
                 summarised(
                     parent,
                     first.target,
-                    np.asarray(np.sum(parts, axis=0)),
+                    whole,
+                    explanation=summed([known[c].explanation for c in inside], whole, stock=stock),
                     horizons=first.horizons,
                     unit_of_measure=first.unit_of_measure,
                     models={"weights": {"sum": 1.0}, "left_out": []},

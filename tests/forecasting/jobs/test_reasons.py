@@ -1,0 +1,120 @@
+"""What each group of signals adds: it sums to what is published, and the remainder is what no linear member said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecasting.jobs.bed_forecast import BedDraws
+from forecasting.jobs.forecaster import TargetDraws, draw_target
+from forecasting.jobs.reasons import Document, Reasons, explain, explain_beds, summed
+from forecasting.panel import Panel
+
+DAYS, PLACES = 260, 12
+TARGET = "admissions:covid"
+
+
+def leading_panel() -> Panel:
+    """Return admissions that follow positive tests by a week; emergency visits that are noise."""
+    rng = np.random.default_rng(3)
+    steps = np.cumsum(rng.normal(0.0, 0.25, (DAYS // 7 + 2, PLACES)), axis=0)
+    week = np.arange(DAYS) / 7.0
+    growth = np.stack([np.interp(week, np.arange(len(steps)), steps[:, i]) for i in range(PLACES)], axis=1)
+    level = 20.0 * np.exp(growth - growth.mean(axis=0))
+    tests = 40.0 * np.exp(np.roll(growth, -7, axis=0) - growth.mean(axis=0))
+    values = np.stack([rng.poisson(level), rng.poisson(60.0, level.shape), rng.poisson(tests)], axis=2)
+    values = values[: DAYS - 7].astype(float)
+    values[-1, :, 0] = np.nan
+    last = np.datetime64("2021-01-10", "D")
+    return Panel(
+        dates=np.arange(last - (len(values) - 1), last + 1),
+        freq="D",
+        territories=tuple(f"T{i}" for i in range(PLACES)),
+        signals=(TARGET, "ed_visits:covid", "lab_positives:covid"),
+        values=values,
+        exists=np.ones((PLACES, 3), dtype=bool),
+        as_of=last,
+        population=None,
+        kinds={},
+    )
+
+
+@pytest.fixture(scope="module")
+def answered() -> tuple[Panel, TargetDraws, Reasons]:
+    panel = leading_panel()
+    flow = draw_target(panel, TARGET, list(panel.territories), draws=300, seed=5, state=None)
+    return panel, flow, explain(panel, TARGET, flow, None)
+
+
+def total(document: Document) -> np.ndarray:
+    parts = np.sum([document["groups"][g] for g in document["groups"]], axis=0)
+    return np.asarray(np.array(document["reference"]) + parts + np.array(document["remainder"]))
+
+
+def test_reference_parts_and_remainder_sum_to_what_is_published(
+    answered: tuple[Panel, TargetDraws, Reasons],
+) -> None:
+    panel, flow, reasons = answered
+    assert set(reasons.documents) == set(panel.territories)
+    for territory, document in reasons.documents.items():
+        assert len(document["groups"]) <= 5
+        np.testing.assert_allclose(total(document), document["published"], atol=2e-3)
+        day = document["days"][0] + 10
+        week = np.median(flow.draws[territory][day - 6 : day + 1].mean(axis=0))
+        assert document["published"][0] == pytest.approx(week, abs=1e-3)
+
+
+def test_the_remainder_is_small_beside_what_is_explained(
+    answered: tuple[Panel, TargetDraws, Reasons],
+) -> None:
+    documents = answered[2].documents.values()
+    parts = np.abs([np.array(list(d["groups"].values())) for d in documents]).sum()
+    rest = np.abs([d["remainder"] for d in documents]).sum()
+    assert rest < 0.25 * parts
+
+
+def test_the_signal_that_leads_is_the_one_that_drives(answered: tuple[Panel, TargetDraws, Reasons]) -> None:
+    drivers = [d for d in answered[2].drivers.values() if d is not None]
+    assert drivers.count("laboratory") > len(drivers) / 2
+    lab = np.abs([d["groups"]["laboratory"] for d in answered[2].documents.values()]).sum()
+    noise = np.abs([d["groups"]["emergency"] for d in answered[2].documents.values()]).sum()
+    assert noise < 0.35 * lab
+
+
+def test_what_the_yardstick_answered_is_not_explained_by_models(
+    answered: tuple[Panel, TargetDraws, Reasons],
+) -> None:
+    panel, flow, _ = answered
+    alone = TargetDraws(flow.draws, flow.models, {"T0": "wild"})
+    assert set(explain(panel, TARGET, alone, None).documents) == set(panel.territories) - {"T0"}
+    assert explain(panel, TARGET, TargetDraws(flow.draws, {}), None).documents == {}
+
+
+def test_parts_pass_through_the_stays_to_beds() -> None:
+    admissions = {
+        "days": [6, 13],
+        "reference": [10.0, 10.0],
+        "groups": {"own": [1.0, 1.0], "laboratory": [2.0, 4.0]},
+        "remainder": [0.0, -1.0],
+        "published": [13.0, 14.0],
+    }
+    beds = BedDraws("conventional", "covid", np.full((15, 3), 100.0), 0, np.full(60, 1.0))
+    found = explain_beds(admissions, beds)
+    assert found is not None
+    # Nobody leaves: seven days of one more admission, then seven more.
+    assert found["groups"]["own"] == [7.0, 14.0]
+    assert found["groups"]["laboratory"] == [6 * 2.0 + 4.0, 6 * 2.0 + 8 * 4.0]
+    assert found["remainder"] == [-1.0, -8.0]
+    np.testing.assert_allclose(total(found), [100.0, 100.0])
+    assert explain_beds(None, beds) is None
+
+
+def test_a_parent_adds_its_territories_up(answered: tuple[Panel, TargetDraws, Reasons]) -> None:
+    _, flow, reasons = answered
+    draws = sum(flow.draws[t][10:] for t in ("T0", "T1"))
+    document = summed([reasons.documents["T0"], reasons.documents["T1"]], np.asarray(draws), stock=False)
+    assert document is not None
+    np.testing.assert_allclose(total(document), document["published"], atol=2e-3)
+    both = [reasons.documents[t]["groups"]["laboratory"][0] for t in ("T0", "T1")]
+    assert document["groups"]["laboratory"][0] == pytest.approx(sum(both), abs=2e-3)
+    assert summed([reasons.documents["T0"], None], np.asarray(draws), stock=False) is None
