@@ -26,6 +26,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from forecasting.ensemble import YARDSTICKS
 from forecasting.explain import Explanation, linear, sentence
 from forecasting.features import Look, table
 from forecasting.forecast import with_median_nowcast
@@ -96,9 +97,7 @@ def _explained(
     late = len(whole.dates) - 1 - problem.last
     chosen = [k for k, a in enumerate(problem.anchors) if 7 <= a and a - late <= HORIZON_DAYS]
     days = [problem.anchors[k] - late for k in chosen]
-    shares = _changes(problem, flow.models["weights"], chosen)
-    if shares is None:
-        return Reasons()
+    shares = _changes(problem, _heard(flow.models["weights"]), chosen)
     places = [whole.territories.index(t) for t in names]
     groups = tuple(g for g in GROUPS if g in ("own", "calendar") or g in _groups_of(whole, target))
     parts = shares[places][..., [GROUPS.index(g) for g in groups]]
@@ -119,24 +118,30 @@ def _explained(
     )
 
 
-def _changes(problem: Problem, weights: Mapping[str, float], anchors: Sequence[int]) -> Floats | None:
-    """Share out the change of the root level, shape (territory, anchor, group); None when no member can be."""
+def _heard(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return the weights of the members that can be shared out, summing to one.
+
+    Where the ensemble hears none of them, all pooled ones stand for it, and the remainder is what parts them from it.
+    """
+    heard = {n: w for n, w in weights.items() if w > 0 and (n in POOLED or n in YARDSTICKS)}
+    if not any(n in POOLED for n in heard):
+        heard |= {n: 1.0 for n in POOLED if n in weights}
+    total = sum(heard.values())
+    return {n: w / total for n, w in heard.items()}
+
+
+def _changes(problem: Problem, weights: Mapping[str, float], anchors: Sequence[int]) -> Floats:
+    """Share out the change of the root level, shape (territory, anchor, group)."""
     total = np.zeros((problem.z.shape[1], len(anchors), len(GROUPS)))
-    heard = 0.0
     tables: dict[Look, tuple[Floats, Floats]] = {}
     for name, weight in weights.items():
-        if weight <= 0:
-            continue
         if name in POOLED:
             members = POOLED[name].members
             total += weight * np.mean([_member_changes(problem, m, anchors, tables) for m in members], axis=0)
         elif name == SeasonalNaive().name:
             middle = SeasonalNaive().fit(problem, {}).quantiles[:, list(anchors), MIDDLE]
             total[..., GROUPS.index("calendar")] += weight * (middle - problem.level[:, None])
-        elif name != "persistence":
-            continue
-        heard += weight
-    return total / heard if heard > 0 else None
+    return total
 
 
 def _member_changes(
