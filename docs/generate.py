@@ -6,6 +6,7 @@ is how the build refuses an undocumented setting, topic or command.
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from streams.vocabulary.signals import SIGNALS
 from streams.vocabulary.syndromes import SYNDROMES
 
 REFERENCE = Path(__file__).parent / "reference"
+BACKTEST = Path(__file__).parent / "backtest"
 NOTE = "<!-- Made by `make docs`; change the code, not this page. -->\n\n"
 
 
@@ -115,7 +117,70 @@ def _parameters(command: TyperCommand) -> Iterator[str]:
         yield f"| {name} | {shown} | {' '.join(meaning.split())} |"
 
 
+def backtest_page() -> str:
+    """Return the summary of the back-test from the tables the report was written with."""
+    lines = [
+        "# How good the forecasts are\n",
+        "Made from the tables beside the [full report](backtest.html) (plots, reliability, by territory and phase of"
+        " the wave); [what each choice gained](backtest-choices.md) was measured before the later periods were looked"
+        " at. One command makes all of it again, from the reference data named by `METEO_REFERENCE_DATA`:\n",
+        "```\nmeteo backtest --ablation --report docs/backtest.html\n```\n",
+        "Relative WIS is the ratio of summed weighted interval scores to those of persistence on the same tasks; lower"
+        " is better and 1 is no gain. Only what was known at each origin is read.\n",
+    ]
+    for name, title, unit in (
+        ("departments", "COVID admissions, 101 départements, daily", "days"),
+        ("influenza", "Influenza in emergency departments, French regions, weekly", "weeks"),
+    ):
+        lines += _scores(name, title, unit)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _scores(name: str, title: str, unit: str) -> list[str]:
+    rows = _table(f"{name}.csv")
+    lines = [
+        f"## {title}\n",
+        f"| period | horizon ({unit}) | relative WIS | MAE, % of the mean | cover of 50, 80, 95 % |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if row["model"] == "ensemble":
+            cover = ", ".join(f"{float(row[f'cover {level}']):.1f}" for level in (50, 80, 95))
+            lines.append(
+                f"| {row['period']} | {row['horizon']} | {float(row['relative WIS']):.3f}"
+                f" | {float(row['MAE % of mean']):.1f} | {cover} |"
+            )
+    lines += [
+        "",
+        "Each model alone, all origins and horizons together:\n",
+        "| model | relative WIS |",
+        "|---|---|",
+    ]
+    lines += [
+        f"| {row['model']} | {float(row['relative WIS']):.3f} |"
+        for row in rows
+        if row["period"] == "all origins" and row["horizon"] == "all"
+    ]
+    lines += [
+        "",
+        "The same ensemble without some signals:\n",
+        "| signals | period | relative WIS |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {row['signals']} | {row['period']} | {float(row['h all']):.3f} |"
+        for row in _table(f"{name}-ablation.csv")
+    ]
+    return [*lines, ""]
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    with (BACKTEST / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 PAGES = {
+    "../backtest.md": backtest_page,
     "settings.md": settings_page,
     "topics.md": topics_page,
     "vocabulary.md": vocabulary_page,
