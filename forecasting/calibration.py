@@ -5,8 +5,9 @@ ensemble follows the share of territories missed (Gibbs & Candès 2021, arXiv:21
 
     alpha_asked[t+1] = alpha_asked[t] + gamma (alpha - missed[t])
 
-with a pull back to the nominal level, so that a long quiet period does not leave intervals too narrow for
-the next wave. Quantiles are then read at the asked levels and sorted, so they stay monotone.
+weighed by how much was going on, and with a pull back to the nominal level, so that a long quiet period
+does not leave intervals too narrow for the next wave. Quantiles are then read at the asked levels and
+sorted, so they stay monotone.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from forecasting.models.base import LEVELS, at_probability, probability_of
-from forecasting.transforms import Floats
+from forecasting.transforms import OFFSET, ROOT, Floats
 
 GAMMA = 0.08
 PULL = 0.03
 LARGEST_STEP = 0.6
+LEAST_ACTIVITY = 0.1
 N_SIDES = len(LEVELS) // 2
 
 
@@ -53,11 +55,13 @@ def calibrate(rehearsed: Floats, truths: Floats, lead_origins: tuple[int, ...]) 
     ----------
     rehearsed : ndarray, shape (origin, territory, anchor, level)
     truths : ndarray, shape (origin, territory, anchor)
+        Levels on the fourth-root scale, of mean level one in natural units per size.
     lead_origins : tuple of int
         Rehearsal origins (weeks) until the truth of each anchor is known.
     """
     n_origins, _, n_anchors, _ = rehearsed.shape
     shift = np.zeros((n_origins + 1, n_anchors, N_SIDES))
+    activity = _activity(truths)
     pit = np.full(truths.shape, np.nan)
     for o in range(n_origins + 1):
         if o > 0:
@@ -66,7 +70,7 @@ def calibrate(rehearsed: Floats, truths: Floats, lead_origins: tuple[int, ...]) 
             known = o - lead_origins[a]
             if known >= 0:
                 missed = _missed(apply_shift(rehearsed[known, :, a], shift[known, a]), truths[known, :, a])
-                shift[o, a] = _step(shift[o, a], missed)
+                shift[o, a] = _step(shift[o, a], missed, activity[known, a])
         if o < n_origins:
             pit[o] = _pit(rehearsed[o], truths[o], shift[o])
     return Conformal(shift[-1], pit)
@@ -90,7 +94,7 @@ def _missed(quantiles: Floats, truth: Floats) -> Floats:
     return np.asarray(outside.mean(axis=0))
 
 
-def _step(shift: Floats, missed: Floats) -> Floats:
+def _step(shift: Floats, missed: Floats, activity: float) -> Floats:
     """Move half-widths by the surprise, on the normal-score scale so that tails move as well as the middle."""
     if np.isnan(missed).any():
         return shift
@@ -99,9 +103,17 @@ def _step(shift: Floats, missed: Floats) -> Floats:
     seen = ndtri(1.0 - np.clip(missed, 0.002, 0.98) / 2.0)
     # Missing more than promised means the score reached was lower than asked: widen.
     surprise = np.clip(target - seen, -LARGEST_STEP, LARGEST_STEP)
-    # The tails narrow at half the speed they widen: a quiet season says little about the next wave.
-    speed = np.where((surprise < 0) & (nominal <= 0.1), GAMMA / 2, GAMMA)
-    return np.asarray((1.0 - PULL) * shift + speed * surprise)
+    # The tails narrow at half the speed they widen, and a quiet season says little about the next wave.
+    speed = activity * np.where((surprise < 0) & (nominal <= 0.1), GAMMA / 2, GAMMA)
+    return np.asarray((1.0 - PULL * activity) * shift + speed * surprise)
+
+
+def _activity(truths: Floats) -> Floats:
+    """Mean level that came true relative to the usual one, at most one, shape (origin, anchor)."""
+    known = np.isfinite(truths)
+    level = np.where(known, np.maximum(truths, 0.0) ** ROOT - OFFSET, 0.0).sum(axis=1)
+    count = np.maximum(known.sum(axis=1), 1)
+    return np.asarray(np.clip(level / count, LEAST_ACTIVITY, 1.0))
 
 
 def _pit(quantiles: Floats, truth: Floats, shift: Floats) -> Floats:

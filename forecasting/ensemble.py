@@ -31,6 +31,7 @@ SEASON_WEEKS = 4.0
 WILD = 6.0
 SLACK = 1.05
 DOUBT = 0.3
+LESSON = 0.5
 YARDSTICKS = ("persistence", "seasonal naive")
 
 
@@ -94,14 +95,15 @@ def combine(problem: Problem, answers: Sequence[Fitted]) -> Combined:
     now = len(problem.z) - 1
     record = {a.model: rehearsal_scores(problem, a.rehearsed, truths) for a in sane}
     scores = {name: _recent(problem, s, now)[0] for name, s in record.items()}
-    weights = _weights(_doubted(problem, record, now))
+    elsewhere = {a.model: a.elsewhere for a in sane}
+    weights = _weights(_blended(_doubted(problem, record, now), elsewhere))
     used = [a for a in sane if weights[a.model] > 0]
     share = np.array([weights[a.model] for a in used])
     published = weighted_median(np.stack([a.quantiles for a in used]), share)
     rehearsed = np.stack([a.rehearsed for a in used])
     return Combined(
         quantiles=published,
-        rehearsed=_rehearse(problem, rehearsed, truths, [a.model for a in used]),
+        rehearsed=_rehearse(problem, rehearsed, truths, {a.model: a.elsewhere for a in used}),
         weights={a.model: weights.get(a.model, 0.0) for a in answers},
         scores={a.model: scores.get(a.model, float("nan")) for a in answers},
         left_out=wild,
@@ -149,13 +151,15 @@ def weighted_median(values: Floats, weights: Floats) -> Floats:
     return np.asarray(low + np.clip((0.5 - at_low) / span, 0.0, 1.0) * (high - low))
 
 
-def _rehearse(problem: Problem, rehearsed: Floats, truths: Floats, names: Sequence[str]) -> Floats:
+def _rehearse(problem: Problem, rehearsed: Floats, truths: Floats, elsewhere: Mapping[str, float]) -> Floats:
     """Rehearse the ensemble itself: at each origin weights know only the scores that had come true by then."""
+    names = list(elsewhere)
     by_model = {n: rehearsal_scores(problem, r, truths) for n, r in zip(names, rehearsed, strict=True)}
     out = np.empty(rehearsed.shape[1:])
     for o, origin in enumerate(problem.rehearsals):
         answered = {n: by_model[n] for n, r in zip(names, rehearsed, strict=True) if np.isfinite(r[o]).any()}
-        weights = _weights(_doubted(problem, answered, origin)) if answered else {}
+        scores = _doubted(problem, answered, origin)
+        weights = _weights(_blended(scores, elsewhere)) if answered else {}
         share = np.array([weights.get(n, 0.0) for n in names])
         used = share > 0
         out[o] = weighted_median(rehearsed[used, o], share[used]) if used.any() else np.nan
@@ -194,6 +198,14 @@ def _doubted(problem: Problem, record: Mapping[str, Floats], origin: int) -> dic
         if np.isfinite(distance):
             out[name] = known[best] + max(0.0, distance - DOUBT * error)
     return out
+
+
+def _blended(scores: Mapping[str, float], elsewhere: Mapping[str, float]) -> dict[str, float]:
+    """Blend own scores, half and half on the log scale, with what models gained on donors; none counts as no gain."""
+    if not any(np.isfinite(elsewhere.get(n, np.nan)) for n in scores):
+        return dict(scores)
+    gain = {n: elsewhere[n] if np.isfinite(elsewhere[n]) else 1.0 for n in scores}
+    return {n: s ** (1 - LESSON) * gain[n] ** LESSON for n, s in scores.items()}
 
 
 def _weights(scores: Mapping[str, float]) -> dict[str, float]:

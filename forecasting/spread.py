@@ -15,8 +15,10 @@ little past, a stated prior stands in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
@@ -30,9 +32,37 @@ PRIOR_WEEKS = 3.0
 SEASON_WEEKS = 6.0
 SHAPE_WEEKS = 6.0
 FLOOR = 0.1
+DONOR_SHARE = 0.5
 
 
-def intervals(problem: Problem, points: Floats, origins: Sequence[int]) -> Floats:
+@dataclass(frozen=True)
+class Lesson:
+    """Past errors of the same model on a donor.
+
+    Attributes
+    ----------
+    donor : Problem
+    points : ndarray, shape (time, territory, anchor)
+        Changes forecast on the donor, each made with nothing later.
+    """
+
+    donor: Problem
+    points: Floats
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Errors of one anchor with what their variance is made of: (time, territory) and (time, territory, part)."""
+
+    dates: NDArray[np.datetime64]
+    error: Floats
+    drivers: Floats
+    share: float
+
+
+def intervals(
+    problem: Problem, points: Floats, origins: Sequence[int], lessons: Sequence[Lesson] = ()
+) -> Floats:
     """Quantiles around point forecasts, at each of some origins.
 
     Parameters
@@ -43,6 +73,8 @@ def intervals(problem: Problem, points: Floats, origins: Sequence[int]) -> Float
         NaN where there is none.
     origins : sequence of int
         Times at which quantiles are wanted. Only errors already known at an origin are used for it.
+    lessons : sequence of Lesson
+        Errors on donors, which count for `DONOR_SHARE` of the problem's own.
 
     Returns
     -------
@@ -51,41 +83,63 @@ def intervals(problem: Problem, points: Floats, origins: Sequence[int]) -> Float
     """
     out = np.full((len(origins), points.shape[1], len(problem.anchors), len(LEVELS)), np.nan)
     for a, steps in enumerate(problem.anchors):
-        centre = problem.z + points[:, :, a]
-        drivers = _drivers(problem, centre)
-        error = np.full(problem.z.shape, np.nan)
-        if steps < len(problem.z):
-            error[:-steps] = problem.z[steps:] - centre[:-steps]
+        own = _errors(problem, points[:, :, a], steps, 1.0)
+        typical = own.drivers.mean(axis=(0, 1)) + 1e-12
+        told = [own]
+        for lesson in lessons:
+            share = DONOR_SHARE * points.shape[1] / lesson.points.shape[1] / len(lessons)
+            told.append(_errors(lesson.donor, lesson.points[:, :, a], steps, share))
         for o, origin in enumerate(origins):
-            sd, shape = _at(problem, error, drivers, origin, steps)
-            out[o, :, a] = centre[origin][:, None] + sd[:, None] * shape
+            sd, shape = _at(problem, told, typical, origin, steps)
+            out[o, :, a] = (problem.z + points[:, :, a])[origin][:, None] + sd[:, None] * shape
     return out
 
 
+def _errors(problem: Problem, points: Floats, steps: int, share: float) -> _Errors:
+    centre = problem.z + points
+    error = np.full(problem.z.shape, np.nan)
+    if steps < len(problem.z):
+        error[:-steps] = problem.z[steps:] - centre[:-steps]
+    return _Errors(problem.dates, error, _drivers(problem, centre), share)
+
+
 def _drivers(problem: Problem, centre: Floats) -> Floats:
-    """List what variance is made of at each time and territory, each of mean one: shape (time, territory, part)."""
+    """List what variance is made of at each time and territory, shape (time, territory, part)."""
     growth = np.nan_to_num(problem.z - lagged(problem.z, problem.weekly_step))
-    parts = [np.ones(problem.z.shape), growth**2]
-    if problem.is_count:
-        parts.append(np.nan_to_num(problem.scale.counting_variance(centre, problem.window)))
-    stacked = np.stack(parts, axis=-1)
-    return np.asarray(stacked / (stacked.mean(axis=(0, 1)) + 1e-12))
+    noise = problem.scale.counting_variance(centre, problem.window) if problem.is_count else 0.0 * growth
+    return np.stack([np.ones(problem.z.shape), growth**2, np.nan_to_num(noise)], axis=-1)
 
 
-def _at(problem: Problem, error: Floats, drivers: Floats, origin: int, steps: int) -> tuple[Floats, Floats]:
+def _at(
+    problem: Problem, told: Sequence[_Errors], typical: Floats, origin: int, steps: int
+) -> tuple[Floats, Floats]:
     """Find the standard deviation of each territory at an origin, and the shape of standardised errors."""
-    upto = max(0, origin - steps + 1)
-    weeks_back = (origin - steps - np.arange(upto)) / problem.weekly_step
-    known = np.isfinite(error[:upto])
-    weight = np.where(known, memory(weeks_back, HALF_LIFE_WEEKS, SEASON_WEEKS)[:, None], 0.0)
-    e = np.where(known, error[:upto], 0.0)
-    weeks = _weeks(weight, problem)
+    day = problem.dates[origin]
+    known = [_known(t, day, problem, steps) for t in told]
+    e, drivers, weight, age = (np.concatenate(part) for part in zip(*known, strict=True))
+    weeks = len(np.unique(age))
     usual = PRIOR_SD_PER_WEEK**2 * steps / problem.weekly_step
     # The prior counts as a few weeks of errors of the usual size, in the part that is always there.
     prior = PRIOR_WEEKS * weight.sum() / max(weeks, 1) / 4 if weeks else 1.0
-    variance, parts = _variance(e, drivers[:upto], weight, prior, usual)
+    variance, parts = _variance(e, drivers / typical, weight, prior, usual)
     shape = _shape(e / np.sqrt(variance), weight, weeks)
-    return np.sqrt(np.maximum(drivers[origin] @ parts, FLOOR * parts.sum())), shape
+    return np.sqrt(np.maximum(told[0].drivers[origin] / typical @ parts, FLOOR * parts.sum())), shape
+
+
+def _known(
+    told: _Errors, day: np.datetime64, problem: Problem, steps: int
+) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
+    """Errors known on a day as rows: error, parts, weight, age in weeks."""
+    period = problem.panel.period_days
+    weeks_back = ((day - told.dates).astype(int) - steps * period) / 7.0
+    usable = weeks_back >= 0
+    error = told.error[usable]
+    known = np.isfinite(error)
+    weight = np.broadcast_to(
+        told.share * memory(weeks_back[usable], HALF_LIFE_WEEKS, SEASON_WEEKS)[:, None], error.shape
+    )
+    age = np.broadcast_to(np.floor(weeks_back[usable]).astype(np.int64)[:, None], error.shape)
+    return error[known], told.drivers[usable][known], weight[known], age[known]
 
 
 def _variance(
@@ -99,10 +153,9 @@ def _variance(
     if weight.sum() <= 0:
         return variance, parts
     for _ in range(2):
-        w = weight / variance**2
-        wx = drivers * w[..., None]
-        cross = np.einsum("tip,tiq->pq", wx, drivers)
-        against = np.einsum("tip,ti->p", wx, e**2)
+        wx = drivers * (weight / variance**2)[:, None]
+        cross = wx.T @ drivers
+        against = wx.T @ e**2
         cross[0, 0] += prior / level**2
         against[0] += prior * usual / level**2
         size = np.sqrt(np.diag(cross)) + 1e-12
@@ -125,9 +178,3 @@ def _shape(standard: Floats, weight: Floats, weeks: int) -> Floats:
     empirical = np.interp(LEVELS, position, both[order])
     share = weeks / (weeks + SHAPE_WEEKS)
     return np.asarray(share * empirical + (1 - share) * normal)
-
-
-def _weeks(weight: Floats, problem: Problem) -> int:
-    """Distinct weeks with at least one known error."""
-    times = np.flatnonzero((weight > 0).any(axis=1))
-    return len(np.unique((len(weight) - 1 - times) // problem.weekly_step))

@@ -47,6 +47,8 @@ class Fitted:
         What the next run needs of this one: plain numbers, strings, lists and mappings.
     refitted : int
         Territories whose parameters were estimated anew in this run.
+    elsewhere : float
+        Error on donors relative to no change, NaN when it was not tried on any.
     """
 
     model: str
@@ -55,6 +57,7 @@ class Fitted:
     rehearsed: Floats
     state: State = field(default_factory=dict)
     refitted: int = 0
+    elsewhere: float = float("nan")
 
     def draw(self, horizon: int, n: int, rng: np.random.Generator) -> Floats:
         """Draw levels at an anchor on the fourth-root scale, shape (territory, n)."""

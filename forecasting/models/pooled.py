@@ -24,9 +24,11 @@ import numpy as np
 
 from forecasting.features import Look, table
 from forecasting.models.base import CannotForecast, Fitted, State
-from forecasting.problem import YEAR, Problem, season_distance
-from forecasting.spread import intervals
+from forecasting.problem import YEAR, Problem, memory, season_distance
+from forecasting.spread import Lesson, intervals
 from forecasting.transforms import Floats
+
+LESSON_YEARS = 5.0
 
 
 @dataclass(frozen=True)
@@ -83,19 +85,53 @@ class PooledGrowth:
             raise CannotForecast("history.short", years=round(longest, 2), needed=self.years)
         points = self.points(problem)
         origins = [*problem.rehearsals, len(problem.z) - 1]
-        quantiles = intervals(problem, points, origins)
-        return Fitted(self.name, problem.anchors, quantiles[-1], quantiles[:-1], refitted=points.shape[1])
+        lessons = [self._lesson(donor) for donor in problem.donors]
+        taught = lessons if all(m.taught for m in self.members) else []
+        quantiles = intervals(problem, points, origins, taught)
+        return Fitted(
+            self.name,
+            problem.anchors,
+            quantiles[-1],
+            quantiles[:-1],
+            refitted=points.shape[1],
+            elsewhere=_gain(lessons),
+        )
 
-    def points(self, problem: Problem) -> Floats:
+    def _lesson(self, donor: Problem) -> Lesson:
+        """Forecast a donor's own past; unknown before its first fit."""
+        times = lesson_times(donor)
+        points = self.points(donor, times)
+        points[: times[0] if times else None] = np.nan
+        return Lesson(donor, points)
+
+    def points(self, problem: Problem, refits: Sequence[int] | None = None) -> Floats:
         """Forecast changes from every time to every anchor, shape (time, territory, anchor)."""
-        return np.asarray(np.mean([member_points(problem, m) for m in self.members], axis=0))
+        times = refit_times(problem) if refits is None else refits
+        return np.asarray(np.mean([member_points(problem, m, times) for m in self.members], axis=0))
 
 
-def member_points(problem: Problem, member: Member) -> Floats:
+def _gain(lessons: Sequence[Lesson]) -> float:
+    """Mean absolute error on donors over their last years relative to no change, natural units; NaN without any."""
+    ours = theirs = 0.0
+    for lesson in lessons:
+        p = lesson.donor
+        weeks_back = (len(p.z) - 1 - np.arange(len(p.z))) / p.weekly_step
+        weight = memory(weeks_back, 26.0, 6.0)[:, None]
+        for a, steps in enumerate(p.anchors):
+            now, change = p.z[:-steps], lesson.points[:-steps, :, a]
+            size = p.scale.size
+            truth = p.scale.back(p.z[steps:]) / size
+            known = np.isfinite(truth) & np.isfinite(now) & np.isfinite(change)
+            w = np.where(known, weight[:-steps], 0.0)
+            ours += float((w * np.nan_to_num(np.abs(p.scale.back(now + change) / size - truth))).sum())
+            theirs += float((w * np.nan_to_num(np.abs(p.scale.back(now) / size - truth))).sum())
+    return ours / theirs if theirs > 0 else float("nan")
+
+
+def member_points(problem: Problem, member: Member, refits: Sequence[int]) -> Floats:
     """Out-of-sample changes forecast by one member: each week's coefficients know only what came before."""
     columns, _, _ = table(problem, member.look)
     known = known_share(problem, member.look)
-    refits = refit_times(problem)
     out = np.zeros((*problem.z.shape, len(problem.anchors)))
     for a, steps in enumerate(problem.anchors):
         beta = coefficients(problem, columns, known, member, steps, refits)
@@ -109,6 +145,13 @@ def refit_times(problem: Problem) -> list[int]:
     """List the times at which coefficients are fitted anew: weekly, counted back from the newest."""
     last = len(problem.z) - 1
     return list(range(last, 2 * problem.weekly_step, -problem.weekly_step))[::-1]
+
+
+def lesson_times(problem: Problem) -> list[int]:
+    """List the times at which a donor's coefficients are fitted: monthly over its last years, to save time."""
+    last, step = len(problem.z) - 1, 4 * problem.weekly_step
+    first = max(2 * problem.weekly_step, last - round(LESSON_YEARS * YEAR * problem.weekly_step))
+    return list(range(last, first, -step))[::-1]
 
 
 def known_share(problem: Problem, look: Look) -> Floats:

@@ -74,10 +74,11 @@ class ProphetGrowth:
 
     def _estimate(self, problem: Problem, i: int, names: tuple[str, ...]) -> list[float]:
         """Slope of the log trend per period at the end, and coefficients of the regressors."""
+        # Both complain on import and at every fit: of plotting, which is not used, and of nothing.
+        for logger in ("cmdstanpy", "prophet.plot", "prophet"):
+            logging.getLogger(logger).disabled = True
         from prophet import Prophet
 
-        for logger in ("cmdstanpy", "prophet"):
-            logging.getLogger(logger).setLevel(logging.ERROR)
         size = problem.scale.size[i]
         frame = pd.DataFrame(
             {"ds": problem.dates, "y": np.log(problem.filled[: len(problem.z), i] / size + 0.05)}
