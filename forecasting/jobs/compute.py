@@ -24,17 +24,24 @@ from forecasting.jobs.bed_forecast import (
 )
 from forecasting.jobs.bulletins import DAYS, make_bulletin, unit_days
 from forecasting.jobs.completing import complete
-from forecasting.jobs.forecaster import BACK_DAYS, TargetDraws, draw_target, monitored_target
+from forecasting.jobs.forecaster import (
+    BACK_DAYS,
+    DISTRUSTED,
+    TargetDraws,
+    draw_target,
+    draw_yardstick,
+    monitored_target,
+)
+from forecasting.jobs.input_doubts import input_doubts
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import (
     freshness_causes,
     grey_days,
     trust_of,
 )
-from forecasting.jobs.leads import lead_rows
+from forecasting.jobs.leads import lead_atlas, lead_rows
 from forecasting.jobs.reasons import Document, Reasons, explain, explain_beds
-from forecasting.jobs.trusting import STATE as TRUST_STATE
-from forecasting.jobs.trusting import Verdicts, judge
+from forecasting.jobs.trusting import Verdicts, judge_all, state_name
 from forecasting.panel import Panel
 from forecasting.run import (
     LeadLagRow,
@@ -85,13 +92,17 @@ def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Com
     """Compute the bulletins and series of some territories of a run."""
     completed = complete(inputs.revisions, inputs.panel, plan.seed)
     target = monitored_target(inputs.panel)
-    verdicts = judge(inputs.panel, target, inputs.published, inputs.state.get(TRUST_STATE), plan.seed)
-    leads = lead_rows(inputs.panel, target, territories, plan.seed)
+    atlas = lead_atlas(inputs.panel, target, plan.seed)
+    doubts = input_doubts(inputs.panel, target, atlas, inputs.revisions, plan.seed)
+    verdicts = judge_all(inputs.panel, inputs.published, inputs.state, plan.seed, doubts)
+    leads = lead_rows(atlas, target, territories)
     flows, states = _flows(inputs.panel, territories, inputs, plan, "", completed)
-    flows = {key: flow.adjusted(verdicts.widened) for key, flow in flows.items()}
+    headline = verdicts[target] if target is not None else Verdicts()
+    flows = {
+        key: _doubted(key, flow, verdicts.get(key, headline), inputs, plan) for key, flow in flows.items()
+    }
     reasons = {key: explain(inputs.panel, key, flow, completed) for key, flow in flows.items()}
-    if verdicts.state is not None:
-        states[TRUST_STATE] = verdicts.state
+    states |= {state_name(key): v.state for key, v in verdicts.items() if v.state is not None}
     facilities = sorted(f for f, place in inputs.facility_places.items() if place in set(territories))
     facility_flows: dict[str, TargetDraws] = {}
     if inputs.facility_panel is not None and facilities:
@@ -153,6 +164,27 @@ def _flows(
     return flows, states
 
 
+def _doubts(verdicts: Mapping[str, Verdicts], territory: str) -> list[Message]:
+    """Return why a territory is doubted, each cause once: of the target that all follow, then of single causes."""
+    found: dict[str, Message] = {}
+    for one in verdicts.values():
+        for cause in one.causes(territory):
+            found.setdefault(f"{cause.key}|{cause.params.get('signal')}", cause)
+    return list(found.values())
+
+
+def _doubted(
+    target: str, flow: TargetDraws, verdicts: Verdicts, inputs: RunInputs, plan: RunPlan
+) -> TargetDraws:
+    """Return draws as far as they are to be believed: the yardstick's where models went wrong, and wider."""
+    broken = [t for t in flow.draws if verdicts.falls_back(t)]
+    draws = int(inputs.config["draws"])
+    told = flow.retold(
+        broken, DISTRUSTED, lambda t: draw_yardstick(inputs.panel, target, t, draws, plan.seed)
+    )
+    return told.adjusted(verdicts.widened)
+
+
 def _territory(
     territory: str,
     facilities: Sequence[str],
@@ -160,21 +192,23 @@ def _territory(
     facility_flows: Mapping[str, TargetDraws],
     inputs: RunInputs,
     plan: RunPlan,
-    verdicts: Verdicts,
+    verdicts: Mapping[str, Verdicts],
     leads: tuple[LeadLagRow, ...],
     reasons: Mapping[str, Reasons],
 ) -> tuple[list[SeriesForecast], TerritoryBulletin]:
     series = _flow_series(territory, "", territory, flows, inputs, reasons)
-    driver = _driver(reasons, monitored_target(inputs.panel), territory)
+    target = monitored_target(inputs.panel)
+    driver = _driver(reasons, target, territory)
     causes = _causes(territory, flows, inputs)
-    doubts = verdicts.causes(territory)
+    doubts = _doubts(verdicts, territory)
     beds = _beds(inputs.panel, territory, flows, inputs, plan)
     causes += [
         Message("trust.old_stock", {"unit": b.unit, "days": b.stock_age_days})
         for b in beds
         if b.stock_age_days is not None and b.stock_age_days > 3
     ]
-    trust = "broken" if verdicts.is_broken(territory) else trust_of(causes, doubts)
+    lost = target is not None and verdicts[target].is_broken(territory)
+    trust = "broken" if lost else trust_of(causes, doubts)
     trusted = trust != "broken"
     series += _bed_series(territory, "", beds, flows, territory, reasons)
     days = unit_days(territory, "", inputs.panel, territory, beds, inputs, plan, trusted, driver)
@@ -187,7 +221,7 @@ def _territory(
         why = _driver(reasons, monitored_target(panel), facility)
         days += unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted, why)
     # What breaks trust is told first: it is what the grey is for.
-    causes = [*doubts, *causes] if verdicts.is_broken(territory) else [*causes, *doubts]
+    causes = [*doubts, *causes] if lost else [*causes, *doubts]
     return series, make_bulletin(territory, days, beds, trust, causes, inputs, plan, leads)
 
 
@@ -278,6 +312,6 @@ def _causes(territory: str, flows: Mapping[str, TargetDraws], inputs: RunInputs)
     causes += [
         Message("trust.models_failed", {"target": key})
         for key, flow in flows.items()
-        if territory in flow.fallen_back and inputs.config["engine"] == "ensemble"
+        if flow.fallen_back.get(territory, DISTRUSTED) != DISTRUSTED and inputs.config["engine"] == "ensemble"
     ]
     return causes

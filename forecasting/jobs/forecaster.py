@@ -29,6 +29,8 @@ BACK_DAYS = 10
 HORIZONS = tuple(range(-BACK_DAYS, HORIZON_DAYS + 1))
 """Days drawn: those to publish, and the days before on which beds may still depend."""
 YARDSTICK = "persistence"
+DISTRUSTED = "distrusted"
+"""Why a territory whose monitors broke is answered by the yardstick."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,12 @@ class TargetDraws:
         """Return the same with each territory's draws changed."""
         return replace(self, draws={t: change(t, paths) for t, paths in self.draws.items()})
 
+    def retold(self, territories: Sequence[str], reason: str, change: Callable[[str], Floats]) -> TargetDraws:
+        """Return the same with the draws of some territories replaced by the yardstick's, and why."""
+        names = [t for t in territories if t in self.draws and t not in self.fallen_back]
+        fallen = {**self.fallen_back, **dict.fromkeys(names, reason)}
+        return replace(self, draws={**self.draws, **{t: change(t) for t in names}}, fallen_back=fallen)
+
     def models_of(self, territory: str) -> Mapping[str, Any]:
         """Return the weights behind one territory's draws."""
         if territory in self.fallen_back:
@@ -84,10 +92,15 @@ def relevant(panel: Panel, target: str) -> tuple[str, ...]:
     return tuple(s for s in panel.signals if s in wanted)
 
 
-def monitored_target(panel: Panel) -> str | None:
-    """Return the admissions by which trust is monitored and leads are told: of all causes, else of one."""
+def monitored_targets(panel: Panel) -> tuple[str, ...]:
+    """Return the admissions by which trust is monitored: of all causes, and of each, in which a break shows sooner."""
     keys = (f"admissions:{s}" for s in ("all", "covid", "influenza", "bronchiolitis", "gastroenteritis"))
-    return next((key for key in keys if key in panel.signals), None)
+    return tuple(key for key in keys if key in panel.signals)
+
+
+def monitored_target(panel: Panel) -> str | None:
+    """Return the admissions by which a territory is trusted and leads are told: of all causes, else of one."""
+    return next(iter(monitored_targets(panel)), None)
 
 
 def narrowed(panel: Panel, nowcast: Floats | None, target: str) -> tuple[Panel, Floats | None]:

@@ -16,7 +16,7 @@ from forecasting.beds import StayCounts, StayTable
 from forecasting.capacity import CAPACITY_TABLE, Estimated
 from forecasting.jobs.completing import read_revisions
 from forecasting.jobs.cycles import latest_due
-from forecasting.jobs.forecaster import monitored_target
+from forecasting.jobs.forecaster import monitored_targets
 from forecasting.jobs.inputs import BedInputs, RunInputs
 from forecasting.jobs.panels import make_panel, zones_of
 from forecasting.panel import Panel
@@ -98,7 +98,6 @@ def gather(connection: Connection, plan: RunPlan, asked: Asked) -> RunInputs:
     panel = _panel(counts, plan, events)
     facility_panel, facility_places = _facility_panel(connection, plan, events)
     places = list(plan.scope["territories"])
-    monitored = monitored_target(panel)
     rules = store.reference_document(connection, RULES_TABLE)
     hour = plan.cycle[11:] if plan.reason in ("cycle", "catch-up") else _hour(plan, asked)
     since = plan.origin - timedelta(days=PUBLISHED_DAYS)
@@ -112,7 +111,11 @@ def gather(connection: Connection, plan: RunPlan, asked: Asked) -> RunInputs:
         previous=store.previous_colours(connection, hour, plan.as_of, plan.origin),
         config=asked.document(),
         state=store.states(connection, store.scope_key(panel.territories), plan.as_of),
-        published=store.published_ahead(connection, monitored, plan.as_of, since) if monitored else {},
+        published={
+            (target, *key): ahead
+            for target in monitored_targets(panel)
+            for key, ahead in store.published_ahead(connection, target, plan.as_of, since).items()
+        },
         revisions=read_revisions(connection, counts, origin=plan.origin, as_of=plan.as_of, zone=asked.zone),
     )
 

@@ -74,7 +74,7 @@ class RunInputs:
     revisions
         Every value that the newest cells of the panel have had.
     published
-        What earlier cycles said of the monitored target one and seven days ahead.
+        What earlier cycles said of the monitored targets one and seven days ahead.
     """
 
     panel: Panel
@@ -132,7 +132,8 @@ class RunInputs:
             },
             revisions=Revisions.unpack(found[REVISIONS]),
             published={
-                (row[0], row[1]): (row[2], row[3]) for row in canonical.read_document(found[PUBLISHED])
+                (row[0], row[1], row[2]): (row[3], row[4])
+                for row in canonical.read_document(found[PUBLISHED])
             },
         )
 

@@ -16,21 +16,19 @@ RESAMPLES = 100
 LONGEST_HISTORY = 280
 
 
-def lead_rows(
-    panel: Panel, target: str | None, territories: Sequence[str], seed: int
-) -> dict[str, tuple[LeadLagRow, ...]]:
-    """Return how signals lead a target, by territory.
+def lead_atlas(panel: Panel, target: str | None, seed: int, *, back: int = 0) -> tuple[LeadLag, ...]:
+    """Return how signals lead a target in every territory of a panel, as it looked some days ago.
 
     Parameters
     ----------
-    territories
-        Those whose rows are wanted; the pooled lag is learnt from all of the panel.
+    back
+        Days left out at the end.
     """
     names = tuple(s for s in relevant(panel, target) if s != target) if target else ()
     if target is None or not names:
-        return {}
-    recent = slice(-LONGEST_HISTORY, None)
-    rows = atlas(
+        return ()
+    recent = slice(-LONGEST_HISTORY - back, len(panel.dates) - back)
+    return atlas(
         panel.series(target)[recent],
         np.stack([panel.series(s)[recent] for s in names], axis=2),
         panel.territories,
@@ -38,6 +36,14 @@ def lead_rows(
         stream(seed, target, "leads"),
         resamples=RESAMPLES,
     )
+
+
+def lead_rows(
+    rows: Sequence[LeadLag], target: str | None, territories: Sequence[str]
+) -> dict[str, tuple[LeadLagRow, ...]]:
+    """Return the rows of an atlas that are told of some territories, by territory."""
+    if target is None:
+        return {}
     wanted = {t: [r for r in rows if r.territory == t] for t in territories}
     return {t: tuple(_row(r, target) for r in found if r.pairs) for t, found in wanted.items()}
 

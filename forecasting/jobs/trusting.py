@@ -1,7 +1,9 @@
 """Trust in a run: monitors of what was published before against what became true, and checks of the inputs.
 
 The monitors move on by each day that has become known since the last run that left their state, fed with the
-forecasts published one and seven days before it. Their state is part of the run's model state.
+forecasts published one and seven days before it. Their state is part of the run's model state. Regions and the country
+that earlier runs summed are monitored beside their départements, which are too small to show a break within a
+week by themselves: a parent's flag is handed down.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.distribution import QUANTILE_LEVELS
-from forecasting.input_checks import implausible_values
-from forecasting.jobs.forecaster import relevant
+from forecasting.jobs.forecaster import monitored_targets
 from forecasting.jobs.seeds import stream
 from forecasting.panel import Panel
 from forecasting.run import Message
 from forecasting.scoring import pit_of_quantiles
 from forecasting.store import canonical
 from forecasting.trust import (
+    Cause,
     TrustAssessment,
     TrustState,
     advance,
@@ -30,12 +32,13 @@ from forecasting.trust import (
     initial_state,
     standardised_residual,
 )
+from streams.vocabulary.places import descendants
 
 Floats = NDArray[np.float64]
 STATE = "trust"
 LEVELS = np.asarray(QUANTILE_LEVELS)
-Published = Mapping[tuple[str, str], tuple[list[float], list[float]]]
-"""Quantiles one and seven days ahead, by territory and origin (ISO text)."""
+Published = Mapping[tuple[str, str, str], tuple[list[float], list[float]]]
+"""Quantiles one and seven days ahead, by target, territory and origin (ISO text)."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ class Verdicts:
         found = self.by_territory.get(territory)
         return found is not None and found.state == "broken"
 
+    def falls_back(self, territory: str) -> bool:
+        """Whether the yardstick is to be published in place of the models."""
+        found = self.by_territory.get(territory)
+        return found is not None and found.fallback
+
     def widened(self, territory: str, draws: Floats) -> Floats:
         """Return draws moved away from their median by the factor that the errors seen ask for."""
         found = self.by_territory.get(territory)
@@ -72,24 +80,70 @@ class Verdicts:
         return np.maximum(middle + found.widen * (draws - middle), 0.0)
 
 
-def judge(panel: Panel, target: str | None, published: Published, state: bytes | None, seed: int) -> Verdicts:
-    """Move the monitors of one target on and judge every territory of the panel."""
-    if target is None:
-        return Verdicts()
+def judge_all(
+    panel: Panel,
+    published: Published,
+    states: Mapping[str, bytes],
+    seed: int,
+    doubts: Mapping[str, Sequence[Cause]],
+) -> dict[str, Verdicts]:
+    """Judge every monitored target; what is doubted of the inputs counts against the first, which all follow."""
+    found: dict[str, Verdicts] = {}
+    for target in monitored_targets(panel):
+        causes = {} if found else doubts
+        found[target] = judge(panel, target, published, states.get(state_name(target)), seed, causes)
+    return found
+
+
+def state_name(target: str) -> str:
+    """Return the name under which a target's monitors are kept in a run's state."""
+    return f"{STATE}/{target}"
+
+
+def judge(
+    panel: Panel,
+    target: str,
+    published: Published,
+    state: bytes | None,
+    seed: int,
+    doubts: Mapping[str, Sequence[Cause]] | None = None,
+) -> Verdicts:
+    """Move the monitors of one target on and judge every territory of the panel.
+
+    Parameters
+    ----------
+    doubts
+        What the checks of the inputs found.
+    """
+    sums = _sums(panel, target, published)
+    names = (*panel.territories, *sums)
     kept = canonical.read_document(state) if state else None
-    monitors = TrustState.from_dict(kept["monitors"]) if kept else initial_state(panel.territories)
-    monitors = monitors.for_territories(panel.territories)
+    monitors = TrustState.from_dict(kept["monitors"]) if kept else initial_state(names)
+    monitors = monitors.for_territories(names)
+    truth = _truth(panel, target, sums)
     last = date.fromisoformat(kept["last"]) if kept else None
     for day in _new_days(panel, target, last):
-        monitors = _advanced(monitors, panel, target, day, published, seed)
+        known = truth[int(np.searchsorted(panel.dates, np.datetime64(day)))]
+        monitors = _advanced(monitors, target, known, day, published, seed)
         last = day
-    names = relevant(panel, target)
-    values = np.stack([panel.series(s) for s in names], axis=2)
-    # Of one target all signals are of one syndrome: their plain names say which.
-    plain = [s.split(":")[0] for s in names]
-    inputs = implausible_values(values, panel.territories, plain, target=target.split(":")[0])
+    parents = {child: parent for parent in reversed(sums) for child in sums[parent]}
     left = {"monitors": monitors.to_dict(), "last": last.isoformat() if last else None}
-    return Verdicts(assess(monitors, inputs), canonical.document(left) if last else None)
+    return Verdicts(assess(monitors, doubts, parents), canonical.document(left) if last else None)
+
+
+def _sums(panel: Panel, target: str, published: Published) -> dict[str, tuple[str, ...]]:
+    """Return the parents that were published though no source tells them, the smallest first, with their parts."""
+    told = sorted({t for name, t, _ in published if name == target} - set(panel.territories))
+    inside = {p: tuple(d for d in descendants(p) if d in panel.territories) for p in told}
+    return {p: inside[p] for p in sorted(told, key=lambda p: (len(inside[p]), p)) if len(inside[p]) > 1}
+
+
+def _truth(panel: Panel, target: str, sums: Mapping[str, Sequence[str]]) -> Floats:
+    """Return what became true of every territory and sum, shape (time, territory)."""
+    own = panel.series(target)
+    place = {code: i for i, code in enumerate(panel.territories)}
+    parts = [own[:, [place[d] for d in inside]].sum(axis=1) for inside in sums.values()]
+    return np.column_stack([own, *parts])
 
 
 def _new_days(panel: Panel, target: str, last: date | None) -> list[date]:
@@ -100,12 +154,10 @@ def _new_days(panel: Panel, target: str, last: date | None) -> list[date]:
 
 
 def _advanced(
-    monitors: TrustState, panel: Panel, target: str, day: date, published: Published, seed: int
+    monitors: TrustState, target: str, truth: Floats, day: date, published: Published, seed: int
 ) -> TrustState:
-    place = int(np.searchsorted(panel.dates, np.datetime64(day, "D")))
-    truth = panel.series(target)[place]
-    near = _quantiles(panel.territories, published, day - timedelta(days=1), 0)
-    far = _quantiles(panel.territories, published, day - timedelta(days=7), 1)
+    near = _quantiles(monitors.territories, target, published, day - timedelta(days=1), 0)
+    far = _quantiles(monitors.territories, target, published, day - timedelta(days=7), 1)
     pit = np.full(len(truth), np.nan)
     can = np.isfinite(truth) & np.isfinite(near).all(axis=1)
     if can.any():
@@ -119,10 +171,12 @@ def _advanced(
     )
 
 
-def _quantiles(territories: Sequence[str], published: Published, origin: date, which: int) -> Floats:
+def _quantiles(
+    territories: Sequence[str], target: str, published: Published, origin: date, which: int
+) -> Floats:
     missing = [np.nan] * len(LEVELS)
     rows: list[Any] = [
-        published[key][which] if (key := (t, origin.isoformat())) in published else missing
+        published[key][which] if (key := (target, t, origin.isoformat())) in published else missing
         for t in territories
     ]
     return np.array(rows, dtype=float)

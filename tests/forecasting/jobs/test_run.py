@@ -105,7 +105,7 @@ def test_what_was_published_and_revised_is_read_back_from_the_bytes(filled: Conn
     filled.commit()
     plan = make_plan(filled, WORLD.name, CYCLE, "cycle", ASKED)
     given = gather(filled, plan, ASKED)
-    assert ("44", "2020-11-15") in given.published
+    assert ("admissions:covid", "44", "2020-11-15") in given.published
     assert len(given.revisions.table) > 0
     read = RunInputs.from_documents(given.documents())
     assert read.published == given.published

@@ -1,0 +1,106 @@
+"""Whether what a run is fed still means what it did: leads that moved, delays that changed, values that cannot be.
+
+Each check compares the newest stretch with an earlier one of the same inputs, so it needs no state and every
+forecaster that computes a part of the run finds the same. Causes carry the plain name of a signal, as the syndrome
+is the target's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecasting.input_checks import Causes, changed_delays, implausible_values, merged, moved_lags
+from forecasting.jobs.completing import Revisions
+from forecasting.jobs.forecaster import relevant
+from forecasting.jobs.leads import lead_atlas
+from forecasting.leadlag import LeadLag
+from forecasting.nowcast.delays import Completeness, estimate_completeness
+from forecasting.nowcast.triangle import triangle_of_revisions
+from forecasting.panel import Panel
+
+Floats = NDArray[np.float64]
+
+LAG_BACK_DAYS = 56
+DELAY_DAYS = 28
+LONGEST_DELAY = 10
+LEAST_PAIRS = 60
+LONGEST_SILENCE = 2
+
+
+def input_doubts(
+    panel: Panel, target: str | None, leads: Sequence[LeadLag], revisions: Revisions, seed: int
+) -> Causes:
+    """Return why the inputs of a target are to be doubted, by territory.
+
+    Parameters
+    ----------
+    leads
+        Today's atlas of the panel.
+    """
+    if target is None:
+        return {}
+    earlier = lead_atlas(panel, target, seed, back=LAG_BACK_DAYS)
+    moved = moved_lags([_plain(r) for r in leads], [_plain(r) for r in earlier])
+    return merged(_implausible(panel, target), moved, _delays(panel, target, revisions))
+
+
+def _implausible(panel: Panel, target: str) -> Causes:
+    names = relevant(panel, target)
+    values = np.stack([panel.series(s) for s in names], axis=2)
+    plain = [s.split(":")[0] for s in names]
+    return implausible_values(values, panel.territories, plain, target=target.split(":")[0])
+
+
+def _plain(row: LeadLag) -> LeadLag:
+    return replace(row, signal=row.signal.split(":")[0])
+
+
+def _delays(panel: Panel, target: str, revisions: Revisions) -> Causes:
+    """Compare the completeness by delay of the last weeks with that of the time before."""
+    table = revisions.table
+    today = panel.dates[-1]
+    found: list[Causes] = []
+    for name in relevant(panel, target):
+        rows = table[table["signal"] == name]
+        days = rows["date"].to_numpy().astype("datetime64[D]")
+        if len(rows) == 0 or not _is_told_daily(rows["reported_at"].to_numpy()):
+            continue
+        recent = days > today - DELAY_DAYS
+        curves = [_curve(rows[part], panel.territories, today) for part in (recent, ~recent)]
+        now, before = curves
+        if now is not None and before is not None:
+            found.append(changed_delays(now, before, panel.territories, name.split(":")[0]))
+    return merged(*found)
+
+
+def _is_told_daily(reported: NDArray[Any]) -> bool:
+    """Whether reports came nearly every day: between extracts taken now and then, nobody looked."""
+    days = np.unique(reported.astype("datetime64[D]"))
+    return len(days) > DELAY_DAYS and int(np.diff(days).astype(int)[-DELAY_DAYS:].max()) <= LONGEST_SILENCE
+
+
+def _curve(rows: pd.DataFrame, territories: Sequence[str], today: np.datetime64) -> Floats | None:
+    """Return the completeness by delay of some rows, shape (delay, territory); None where too little was revised."""
+    if len(rows) == 0:
+        return None
+    triangle = triangle_of_revisions(
+        rows["date"].to_numpy(),
+        rows["reported_at"].to_numpy(),
+        rows["territory"].to_numpy(),
+        rows["value"].to_numpy(),
+        str(today - 1),
+        max_delay=LONGEST_DELAY,
+    )
+    learnt: Completeness = estimate_completeness(triangle)
+    if learnt.pairs < LEAST_PAIRS:
+        return None
+    place = {code: i for i, code in enumerate(triangle.territories)}
+    # A territory that is not told of there has the pooled curve on both sides, and so no change of its own.
+    columns = [learnt.by_territory[:, place[t]] if t in place else learnt.pooled for t in territories]
+    return np.stack(columns, axis=1)
