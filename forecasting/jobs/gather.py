@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from forecasting import store
 from forecasting.beds import StayCounts, StayTable
 from forecasting.capacity import CAPACITY_TABLE, Estimated
+from forecasting.jobs.capacities import read_capacities
 from forecasting.jobs.completing import read_revisions
 from forecasting.jobs.cycles import latest_due
 from forecasting.jobs.forecaster import monitored_targets
@@ -218,9 +219,13 @@ def _beds(
         stays=stays,
         present=present,
         tables={k: StayTable(**v) for k, v in (tables[1] if tables else {}).items()},
+        # What somebody wrote down for this use stands before what is derived from statistics.
         capacities={
-            (row["place"], row["unit"]): Estimated.from_document(row)
-            for row in (capacities[1]["rows"] if capacities else ())
+            **read_capacities(connection, places, plan.origin, plan.as_of),
+            **{
+                (row["place"], row["unit"]): Estimated.from_document(row)
+                for row in (capacities[1]["rows"] if capacities else ())
+            },
         },
     )
 

@@ -84,6 +84,8 @@ def _truths(
             as_of=now,
             by_facility=by_facility,
         )
+        # A mean of a year starts on a day too, and is not that day's truth.
+        counts = counts[counts["reference_end"] - counts["reference_date"] == timedelta(days=1)]
         days = counts["reference_date"].dt.date
         targets = counts["signal"] + ":" + counts["syndrome"]
         keys = zip(counts["facility"], targets, days, strict=True)

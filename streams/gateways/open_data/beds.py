@@ -1,7 +1,8 @@
 """DREES's yearly beds: those of hospital sites (SAE) and those of critical care by area.
 
 SAE: `annee,FI_EJ,FI,RS,LIT_MED,…,LIT_MCO,…`; `LIT_MCO` are the installed beds of medicine, surgery and obstetrics
-of the site with geographic FINESS `FI`. Critical care: `id_geo,statut_etab,annee,uni,nb_lit`; intensive care for
+of the site with geographic FINESS `FI`, and `JOU_MCO` the patient-days of its year, which over the days of the year
+are its mean occupancy. Critical care: `id_geo,statut_etab,annee,uni,nb_lit`; intensive care for
 adults and children (`REAADU`, `REAENF`) is what the publisher's own tension ratio divides by, so that
 alone is read as critical beds. A year is assumed known on 30 September of the next, when DREES publishes it.
 """
@@ -25,6 +26,11 @@ def read_sae(row: Row) -> Iterator[CountReport]:
     if beds is None:
         return
     yield _report("staffed_beds", _place_of_site(site), year, beds, facility=site)
+    patient_days = row.number("jou_mco")
+    if patient_days is not None:
+        days = (date(year + 1, 1, 1) - date(year, 1, 1)).days
+        occupied = round(patient_days / days, 2)
+        yield _report("occupied_beds", _place_of_site(site), year, occupied, facility=site)
 
 
 def read_critical_beds(row: Row) -> Iterator[CountReport]:

@@ -18,6 +18,7 @@ from forecasting.run import RunRecord
 from infra.clock import FixedClock
 from infra.database import Connection
 from infra.errors import MeteoError
+from streams.envelope import Envelope
 from tests.forecasting.jobs.reports import ASKED, LAST_DAY, WORLD, count, report, write
 
 CYCLE = cycle_on(date(2020, 11, 16), "05:30", "Europe/Paris")
@@ -200,3 +201,34 @@ def test_the_models_are_reproducible_and_what_they_say_is_explained(filled: Conn
         second.manifest["inputs"]["state:admissions:covid"] == record.manifest["states"]["admissions:covid"]
     )
     assert recompute(filled, second.id)[1].manifest() == second.manifest
+
+
+def test_beds_free_are_estimated_from_the_yearly_statistics_known_by_then(filled: Connection) -> None:
+    def yearly(name: str, year: int, value: float, known: datetime) -> Envelope:
+        daily = count("44", name, date(year, 1, 1), value, reported=known)
+        made = {"event_id": f"sae|{name}|{year}", "partner": "drees", "code": "all", "facility": "440000271"}
+        return daily.model_copy(update={"reference_end": date(year + 1, 1, 1), **made})
+
+    september, later = datetime(2020, 9, 29, tzinfo=UTC), datetime(2021, 9, 29, tzinfo=UTC)
+    write(
+        filled,
+        [
+            yearly("staffed_beds", 2018, 900.0, september),
+            yearly("staffed_beds", 2019, 1000.0, september),
+            yearly("occupied_beds", 2019, 850.0, september),
+            yearly("staffed_critical_beds", 2019, 80.0, september),
+            yearly("staffed_beds", 2020, 500.0, later),
+            yearly("occupied_beds", 2020, 499.0, later),
+        ],
+    )
+    filled.commit()
+    plan = make_plan(filled, WORLD.name, CYCLE, "cycle", ASKED)
+    found = gather(filled, plan, ASKED).beds.capacities
+    assert set(found) == {("44", "conventional"), ("440000271", "conventional")}
+    assert (found["44", "conventional"].beds, found["44", "conventional"].other_share) == (1000.0, 0.85)
+    run(filled)
+    told = store.latest_bulletin(filled, "44")
+    assert told is not None
+    basis = {(d.unit, d.basis) for d in told[1].days if not d.facility}
+    # Nobody told the patient-days of critical care, so no share of it is made up.
+    assert basis == {("conventional", "estimated"), ("critical", "pressure")}

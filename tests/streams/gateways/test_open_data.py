@@ -100,6 +100,8 @@ def test_the_living_portal_by_week() -> None:
 def test_beds_of_a_site_and_of_an_area() -> None:
     site = reports("sae", "annee,FI_EJ,FI,RS,LIT_MCO\n2019,440000289,440000271,CHU,947\n")[0]
     assert (site.signal, site.place, site.facility, site.value) == ("staffed_beds", "44", "440000271", 947)
+    both = reports("sae", "annee,FI_EJ,FI,RS,LIT_MCO,JOU_MCO\n2019,440000289,440000271,CHU,947,300536\n")
+    assert told(both)[1] == ("occupied_beds", "all", "44", "all", 823.39)
     known = site.envelope("demo", "drees", None)
     assert known.reported.date() == date(2020, 9, 29)
     area = reports(
