@@ -101,9 +101,14 @@ def parse_as_of(text: str, zone: str = PARIS) -> datetime:
     ValueError
         When the text is neither, or an instant without offset.
     """
-    if len(text) == 10:
-        return end_of_day(date.fromisoformat(text), zone)
-    moment = datetime.fromisoformat(text)
+    try:
+        if len(text) == 10:
+            return end_of_day(date.fromisoformat(text), zone)
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is no moment ({error}): write 2020-11-01, or 2020-11-01T08:00+01:00"
+        ) from None
     if moment.tzinfo is None:
         raise ValueError(f"as-of {text!r} has no offset: write 2020-11-01T08:00+01:00, or the bare date")
     return moment.astimezone(UTC)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from streams.gateways.quarantine import Quarantine
 
 QUARANTINE_RETENTION = timedelta(days=30)
+EXIT_ERROR = 2
 EXIT_OFFLINE = 3
 EXIT_REFUSED_ROWS = 1
 
@@ -55,49 +56,64 @@ def import_(
         str, typer.Option(help="When the files were published, where their names do not tell it.")
     ] = "",
 ) -> None:
-    """Publish open data files to Kafka as count reports; exit 1 when rows were refused."""
+    """Publish open data files to Kafka as count reports; exit 1 when rows were refused, 2 when a file was."""
     from streams.gateways.open_data.tables import read_table
+    from streams.gateways.publisher import PublishError
 
     try:
         published_at = parse_as_of(edition, PARIS) if edition else None
     except ValueError as error:
         raise MeteoError(f"--edition: {error}") from None
     chosen = settings()
-    summaries = []
+    refused_rows = refused_files = 0
     with _importing(chosen) as run:
         for source in sources:
-            table = read_table(source, timeout=chosen.fetch_timeout)
-            summaries.append(run(kind.value, table, published_at))
-    _tell(summaries)
-    if any(summary.refused_rows for summary in summaries):
+            # A file that is none says so, and the files after it go on.
+            try:
+                summary = run(kind.value, read_table(source, timeout=chosen.fetch_timeout), published_at)
+            except PublishError:
+                raise
+            except MeteoError as error:
+                typer.secho(f"meteo: {error}", err=True, fg=typer.colors.RED)
+                refused_files += 1
+                continue
+            _tell(summary)
+            refused_rows += summary.refused_rows
+    if refused_files:
+        raise typer.Exit(EXIT_ERROR)
+    if refused_rows:
         raise typer.Exit(EXIT_REFUSED_ROWS)
 
 
 def fetch(
     weeks: Annotated[int, typer.Option(min=1, help="Weeks asked for, up to this one.")] = 104,
 ) -> None:
-    """Download the current Odissé series and publish them; exit 3 when the publisher cannot be reached."""
-    from streams.gateways.fetching import PublisherAway, fetch_odisse
+    """Download the current Odissé series and publish them; exit 3 when the publisher is away, 2 when one is missing."""
+    from streams.gateways.fetching import DatasetAway, PublisherAway, fetch_odisse
 
     chosen = settings()
     since = datetime.now(UTC).date() - timedelta(weeks=weeks)
     monday = since - timedelta(days=since.weekday())
-    summaries = []
     try:
         found = list(fetch_odisse(chosen.odisse_url, monday, timeout=chosen.fetch_timeout))
     except PublisherAway as error:
         typer.secho(f"meteo: offline: {error}; nothing was fetched, what is stored stays", err=True)
         raise typer.Exit(EXIT_OFFLINE) from None
     with _importing(chosen) as run:
-        for table, edition in found:
-            summaries.append(run("odisse", table, edition))
-    _tell(summaries)
+        for one in found:
+            if isinstance(one, DatasetAway):
+                typer.secho(f"meteo: {one}; the other series go on", err=True, fg=typer.colors.RED)
+            else:
+                _tell(run("odisse", *one))
+    if any(isinstance(one, DatasetAway) for one in found):
+        raise typer.Exit(EXIT_ERROR)
 
 
 @contextmanager
 def _importing(chosen: Settings) -> Iterator[Callable[[str, Table, datetime | None], ImportSummary]]:
     from infra.services.embedded import kafka_bootstrap
     from streams.gateways.importing import Importer
+    from streams.gateways.open_data.tidy import reader_for
     from streams.gateways.publisher import Publisher
     from streams.topics import ensure_topics
 
@@ -111,6 +127,8 @@ def _importing(chosen: Settings) -> Iterator[Callable[[str, Table, datetime | No
         importer = Importer(chosen.this_world, publisher, open_quarantine(chosen))
 
         def run(key: str, table: Table, edition: datetime | None) -> ImportSummary:
+            # A file of another kind is told before a bar stands there for it.
+            reader_for(key, table)
             task = progress.add_task(table.name[:50], total=len(table))
             return importer.run(
                 key, table, edition=edition, advance=lambda rows: progress.advance(task, rows)
@@ -119,12 +137,12 @@ def _importing(chosen: Settings) -> Iterator[Callable[[str, Table, datetime | No
         yield run
 
 
-def _tell(summaries: list[ImportSummary]) -> None:
-    for summary in summaries:
-        told = ", ".join(f"{signal} {count}" for signal, count in sorted(summary.reports.items()))
-        typer.echo(f"{summary.source}: {summary.rows} rows, {summary.published} reports ({told})")
-        if summary.refused_rows:
-            typer.echo(f"  {summary.refused_rows} rows refused and kept in quarantine, the first:", err=True)
-        for refusal in summary.refused[:5]:
-            where = f", field {refusal.field}" if refusal.field else ""
-            typer.echo(f"  {refusal.place}{where}: {refusal.reason}", err=True)
+def _tell(summary: ImportSummary) -> None:
+    told = ", ".join(f"{signal} {count}" for signal, count in sorted(summary.reports.items()))
+    found = f"{summary.published} reports ({told})" if told else "no report: nothing was told in them"
+    typer.echo(f"{summary.source}: {summary.rows} rows, {found}")
+    if summary.refused_rows:
+        typer.echo(f"  {summary.refused_rows} rows refused and kept in quarantine, the first:", err=True)
+    for refusal in summary.refused[:5]:
+        where = f", field {refusal.field}" if refusal.field else ""
+        typer.echo(f"  {refusal.place}{where}: {refusal.reason}", err=True)

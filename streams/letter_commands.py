@@ -92,12 +92,13 @@ def show_quarantined(quarantine_id: Annotated[str, typer.Argument(help="Its id."
 
 @quarantine.command("retry")
 def retry_quarantined(quarantine_ids: Annotated[list[str], typer.Argument(help="Their ids.")]) -> None:
-    """Read entries again after a fix; what is read leaves the quarantine."""
+    """Read entries again after a fix; what is read leaves the quarantine, and exit 1 tells that some stay."""
     from streams.gateways.importing import Importer
     from streams.gateways.open_data.tables import parse_table
     from streams.gateways.quarantine import publish_resolved
 
     kept, world = open_quarantine(settings()), settings().this_world
+    refused = 0
     with _publisher() as publisher:
         for quarantine_id in quarantine_ids:
             entry, payload = kept.read(quarantine_id)
@@ -106,13 +107,16 @@ def retry_quarantined(quarantine_ids: Annotated[list[str], typer.Argument(help="
                 raise MeteoError(f"{quarantine_id}: its reader is not known, so it cannot be read again")
             name = told.place.partition(", line ")[0]
             table = parse_table(told.header.encode() + b"\n" + payload, name, name)
-            summary = Importer(world, publisher, kept).run(told.reader, table)
+            summary = Importer(world, publisher, kept, keep_refused=False).run(told.reader, table)
             if summary.refused_rows:
                 typer.echo(f"{quarantine_id}: still refused: {summary.refused[0].reason}", err=True)
+                refused += 1
                 continue
             publish_resolved(publisher, world, entry)
             kept.forget(quarantine_id)
             typer.echo(f"{quarantine_id}: read, {summary.published} reports")
+    if refused:
+        raise typer.Exit(1)
 
 
 @quarantine.command("purge")

@@ -46,6 +46,8 @@ def panel(
 
     chosen = settings()
     where = place(territory or chosen.territory)
+    if syndrome and syndrome not in {s.key for s in SYNDROMES}:
+        raise MeteoError(f"--syndrome {syndrome!r}: one of {', '.join(s.key for s in SYNDROMES)}")
     address, world = database_url(chosen), chosen.this_world
     clock = StoredClock(address, world)
     try:

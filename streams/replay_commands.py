@@ -63,6 +63,7 @@ def replay(
     begin, until = _moment("--from", from_, last=False), _moment("--to", to, last=True)
     if begin >= until:
         raise MeteoError("--to must be after --from")
+    pace = read_speed(speed)
     address, bootstrap = database_url(chosen), kafka_bootstrap(chosen)
     console = Console(stderr=True)
     with console.status(f"reading {folder}"):
@@ -79,7 +80,14 @@ def replay(
             connection.execute("DELETE FROM bookmark WHERE name = 'replay'")
         set_clock(connection, begin, 0.0)
         running = Replay(
-            world, connection, publisher, known, begin=begin, until=until, speed=read_speed(speed)
+            world,
+            connection,
+            publisher,
+            known,
+            begin=begin,
+            until=until,
+            speed=pace,
+            territory=territory,
         )
         _run(running, begin, until, console, len(known))
         if with_worker:
@@ -157,4 +165,8 @@ def _worker(world: World, wanted: bool) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

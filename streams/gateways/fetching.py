@@ -19,10 +19,14 @@ class PublisherAway(MeteoError):
     """The publisher's portal cannot be reached."""
 
 
+class DatasetAway(MeteoError):
+    """The portal answers, but not with this dataset: renamed, withdrawn, or out of order."""
+
+
 def fetch_odisse(
     portal: str, since: date, *, timeout: float, datasets: tuple[str, ...] = DATASETS
-) -> Iterator[tuple[Table, datetime | None]]:
-    """Return each current dataset with its edition.
+) -> Iterator[tuple[Table, datetime | None] | DatasetAway]:
+    """Return each current dataset with its edition, or why it is not there: the others go on.
 
     Parameters
     ----------
@@ -34,13 +38,20 @@ def fetch_odisse(
     Raises
     ------
     PublisherAway
-        When the portal cannot be reached or answers with an error.
+        When the portal cannot be reached.
     """
     with httpx.Client(timeout=timeout, follow_redirects=True) as client:
         for dataset in datasets:
-            edition = _edition(_get(client, dataset_address(portal, dataset)))
-            address = export_address(portal, dataset, since)
-            yield parse_table(_get(client, address).content, address, f"{dataset}.csv"), edition
+            try:
+                edition = _edition(_get(client, dataset_address(portal, dataset)))
+                address = export_address(portal, dataset, since)
+                table = parse_table(_get(client, address).content, address, f"{dataset}.csv")
+            except PublisherAway:
+                raise
+            except MeteoError as error:
+                yield DatasetAway(str(error))
+            else:
+                yield table, edition
 
 
 def _get(client: httpx.Client, address: str) -> httpx.Response:
@@ -48,8 +59,8 @@ def _get(client: httpx.Client, address: str) -> httpx.Response:
         answer = client.get(address)
         answer.raise_for_status()
     except httpx.HTTPStatusError as error:
-        raise PublisherAway(f"{address}: the publisher answers {error.response.status_code}") from None
-    except httpx.HTTPError as error:
+        raise DatasetAway(f"{address}: the publisher answers {error.response.status_code}") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise PublisherAway(f"{address}: cannot be reached ({error or type(error).__name__})") from None
     return answer
 

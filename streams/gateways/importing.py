@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from infra.world import World
 from streams.envelope import Envelope
 from streams.gateways.open_data.editions import edition_of
@@ -57,12 +59,17 @@ class Importer:
         Where count reports and letters go.
     quarantine
         Where unreadable rows stay.
+    keep_refused
+        Whether a row that cannot be read is kept and told; not when it comes from the quarantine already.
     """
 
-    def __init__(self, world: World, publisher: Publisher, quarantine: Quarantine) -> None:
+    def __init__(
+        self, world: World, publisher: Publisher, quarantine: Quarantine, *, keep_refused: bool = True
+    ) -> None:
         self._world = world
         self._publisher = publisher
         self._quarantine = quarantine
+        self._keep_refused = keep_refused
 
     def run(
         self,
@@ -136,12 +143,24 @@ class Importer:
         fault: RowFault | ValueError,
         summary: ImportSummary,
     ) -> None:
-        name = fault.field if isinstance(fault, RowFault) else None
-        reason = fault.reason if isinstance(fault, RowFault) else " ".join(str(fault).split())[:300]
+        name, reason = _told_of(fault)
         header = table.lines[0].decode(table.encoding, errors="replace")
         place = f"{table.name}, line {row.line}"
         refusal = Refusal(reason, place, name, reader.partner, reader.key, header)
-        publish_letter(self._publisher, self._world, self._quarantine.put(row.raw, refusal))
+        if self._keep_refused:
+            publish_letter(self._publisher, self._world, self._quarantine.put(row.raw, refusal))
         summary.refused_rows += 1
         if len(summary.refused) < 100:
             summary.refused.append(refusal)
+
+
+def _told_of(fault: RowFault | ValueError) -> tuple[str | None, str]:
+    """Return field and reason of a fault, never the row's content: the reason leaves this gateway."""
+    if isinstance(fault, RowFault):
+        return fault.field, fault.reason
+    if isinstance(fault, ValidationError):
+        first = fault.errors(include_url=False, include_input=False)[0]
+        return ".".join(str(part) for part in first["loc"]) or None, first["msg"].removeprefix(
+            "Value error, "
+        )
+    return None, " ".join(str(fault).split())[:300]

@@ -45,6 +45,7 @@ class Bookmark:
     until: datetime
     paused: bool
     published: int
+    territory: str = ""
 
 
 def read_bookmark(connection: Connection) -> Bookmark | None:
@@ -58,6 +59,7 @@ def read_bookmark(connection: Connection) -> Bookmark | None:
         datetime.fromisoformat(told["until"]),
         told["paused"],
         told["published"],
+        told.get("territory", ""),
     )
 
 
@@ -67,6 +69,7 @@ def write_bookmark(connection: Connection, bookmark: Bookmark) -> None:
         "position": bookmark.position.isoformat(),
         "until": bookmark.until.isoformat(),
         "published": bookmark.published,
+        "territory": bookmark.territory,
     }
     connection.execute(
         "INSERT INTO bookmark (name, document) VALUES (%s, %s || '{\"paused\": false}'::jsonb)"
@@ -122,6 +125,8 @@ class Replay:
         Reports sorted by when they became known.
     speed
         World seconds per second; None as fast as Kafka takes them.
+    territory
+        Whose reports these are; a bookmark of another one is not gone on from.
     """
 
     def __init__(
@@ -134,6 +139,7 @@ class Replay:
         begin: datetime,
         until: datetime,
         speed: float | None,
+        territory: str = "",
     ) -> None:
         self._world = world
         self._connection = connection
@@ -145,6 +151,7 @@ class Replay:
         self._speed = speed
         self._stopping = threading.Event()
         self._published = 0
+        self._territory = territory
 
     def stop(self) -> None:
         """Ask the replay to keep its place and end."""
@@ -157,8 +164,17 @@ class Replay:
         ----------
         advance
             Told the world's time and the number of reports published so far.
+
+        Raises
+        ------
+        MeteoError
+            When this world's bookmark is of another territory.
         """
         bookmark = read_bookmark(self._connection)
+        if bookmark is not None:
+            self._check_same(bookmark)
+            # Starting is asking to go on: a pause that outlived its replay would wait without a word.
+            ask_pause(self._connection, False)
         position = self._begin
         if bookmark is not None and self._begin < bookmark.position:
             position, self._published = bookmark.position, bookmark.published
@@ -172,7 +188,14 @@ class Replay:
             self._keep(position)
             advance(position, self._published)
         set_clock(self._connection, position, 0.0)
-        return Bookmark(position, self._until, self._paused(), self._published)
+        return Bookmark(position, self._until, self._paused(), self._published, self._territory)
+
+    def _check_same(self, bookmark: Bookmark) -> None:
+        if bookmark.territory not in ("", self._territory):
+            raise MeteoError(
+                f"world {self._world.name} replays territory {bookmark.territory}, not {self._territory}:"
+                " --restart begins again in it, --world replay_other makes another"
+            )
 
     def _moments_to_reach(self, position: datetime) -> Iterator[datetime]:
         while position < self._until and not self._stopping.is_set():
@@ -201,7 +224,9 @@ class Replay:
         self._publisher.flush()
 
     def _keep(self, position: datetime) -> None:
-        write_bookmark(self._connection, Bookmark(position, self._until, False, self._published))
+        write_bookmark(
+            self._connection, Bookmark(position, self._until, False, self._published, self._territory)
+        )
 
     def _paused(self) -> bool:
         bookmark = read_bookmark(self._connection)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.errors import MeteoError
 from infra.world_clock import read_clock
 from streams.gateways.publisher import Publisher
 from streams.replay.reports import read_folder
@@ -107,3 +108,32 @@ def test_a_paused_replay_waits_and_goes_on(stream: StreamWorld, folder: Path) ->
         bookmark = read_bookmark(other)
     assert bookmark is not None
     assert bookmark.position == reached[-1]
+
+
+def test_a_pause_does_not_outlive_its_replay_and_a_territory_is_not_taken_for_another(
+    stream: StreamWorld, folder: Path
+) -> None:
+    known = read_folder(folder, "44", UNTIL)
+    with (
+        stream.connect(autocommit=True) as connection,
+        Publisher(stream.bootstrap, stream.world) as publisher,
+    ):
+
+        def made(territory: str) -> Replay:
+            return Replay(
+                stream.world,
+                connection,
+                publisher,
+                known,
+                begin=BEGIN,
+                until=UNTIL,
+                speed=None,
+                territory=territory,
+            )
+
+        first = made("44")
+        first.run(lambda position, published: first.stop())
+        ask_pause(connection, paused=True)
+        assert made("44").run(lambda position, published: None).position == UNTIL
+        with pytest.raises(MeteoError, match="replays territory 44, not 53: --restart"):
+            made("53").run(lambda position, published: None)

@@ -66,7 +66,7 @@ def read_sidep(row: Row) -> Iterator[CountReport]:
 def day_reports(row: Row, series: Series, place: str, day: date, band: str = "all") -> Iterator[CountReport]:
     """Return a report for each column of a series that tells something."""
     for column, (signal, syndrome) in series.items():
-        value = row.number(column)
+        value = row.count(column)
         if value is not None:
             yield CountReport(signal, syndrome, place, day, day + timedelta(days=1), value, band)
 

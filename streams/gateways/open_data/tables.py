@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from infra.errors import MeteoError
+from streams.envelope import EARLIEST, LATEST
 from streams.vocabulary.places import register
 
 LONGEST_LINE = 1_000_000
@@ -72,14 +73,27 @@ class Row:
             raise RowFault(name, f"{written[:40]} is not a count from 0 on")
         return value
 
+    def count(self, name: str) -> float | None:
+        """Return a whole number, None where nothing is told; RowFault otherwise.
+
+        A count with a fraction is a sign read wrongly, `1,234` for one thousand say.
+        """
+        value = self.number(name)
+        if value is not None and not value.is_integer():
+            raise RowFault(name, f"{self.cells[name].strip()[:40]} is not a whole number: write 1234")
+        return value
+
     def day(self, name: str) -> date:
-        """Return a date written 2020-09-01 or 01/09/2020; RowFault otherwise."""
+        """Return a date written 2020-09-01 or 01/09/2020; RowFault otherwise, and outside the years meant."""
         written = self.text(name)
         for form in ("%Y-%m-%d", "%d/%m/%Y", "%Y-%m-%dT%H:%M:%S"):
             try:
-                return datetime.strptime(written[:19], form).date()
+                day = datetime.strptime(written[:19], form).date()
             except ValueError:
                 continue
+            if EARLIEST <= day < LATEST:
+                return day
+            raise RowFault(name, f"{day} is outside {EARLIEST} to {LATEST}")
         raise RowFault(name, f"{written[:40]!r} is not a date: write 2020-09-01 or 01/09/2020")
 
     def departement(self, name: str) -> str:
@@ -194,6 +208,9 @@ def parse_table(content: bytes, source: str, name: str) -> Table:
     columns = tuple(c.strip().lower() for c in next(csv.reader([header], delimiter=separator)))
     if len(columns) < 2:
         raise MeteoError(f"{source}: one column only; a table separated by ; or , is expected")
+    twice = next((c for c in columns if c and columns.count(c) > 1), None)
+    if twice is not None:
+        raise MeteoError(f"{source}: two columns are named {twice!r}, so neither can be read; rename one")
     return Table(source, name, columns, separator, encoding, lines)
 
 
@@ -206,7 +223,7 @@ def _bytes_of(source: str, timeout: float) -> bytes:
         return Path(source).expanduser().read_bytes()
     except httpx.HTTPStatusError as error:
         raise MeteoError(f"{source}: the publisher answers {error.response.status_code}") from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise MeteoError(f"{source}: cannot be reached ({error or type(error).__name__})") from None
     except OSError as error:
         raise MeteoError(f"{source}: cannot be read ({error.strerror})") from None

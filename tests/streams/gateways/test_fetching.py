@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from infra.services.ports import choose_port
-from streams.gateways.fetching import PublisherAway, fetch_odisse
+from streams.gateways.fetching import DatasetAway, PublisherAway, fetch_odisse
 from streams.gateways.open_data.odisse import DATASETS
 
 CSV = (
@@ -50,15 +50,26 @@ def portal() -> Iterator[str]:
 
 
 def test_a_dataset_comes_with_the_moment_it_was_processed(portal: str) -> None:
-    ((table, edition),) = fetch_odisse(portal, date(2024, 12, 30), timeout=5, datasets=DATASETS[:1])
+    (found,) = fetch_odisse(portal, date(2024, 12, 30), timeout=5, datasets=DATASETS[:1])
+    assert not isinstance(found, DatasetAway)
+    table, edition = found
     assert edition == datetime(2025, 1, 15, 8, tzinfo=UTC)
     assert (len(table), table.separator) == (1, ";")
     assert "where=date_complet" in table.source
 
 
-def test_an_answer_that_is_an_error_names_the_address(portal: str) -> None:
-    with pytest.raises(PublisherAway, match=r"bronchiolite.* answers 404"):
-        list(fetch_odisse(portal, date(2024, 12, 30), timeout=5))
+def test_a_dataset_that_is_missing_is_named_and_the_others_go_on(portal: str) -> None:
+    found = list(fetch_odisse(portal, date(2024, 12, 30), timeout=5))
+    missing = [str(one) for one in found if isinstance(one, DatasetAway)]
+    assert len(found) - len(missing) == len(DATASETS) - 1
+    assert len(missing) == 1
+    assert "bronchiolite" in missing[0]
+    assert "answers 404" in missing[0]
+
+
+def test_an_address_that_is_none_is_told_without_a_traceback() -> None:
+    with pytest.raises(PublisherAway, match="cannot be reached"):
+        list(fetch_odisse("http://127.0.0.1:port", date(2024, 12, 30), timeout=2))
 
 
 def test_a_portal_that_is_away_is_told_apart() -> None:
