@@ -4,6 +4,11 @@ The forecaster that starts the run stores the plan with its inputs, sends a requ
 and waits. Any forecaster that gets a request computes the chunk and stores its part. When all are there the run
 is sealed. Whatever nobody computed in time, the one that waits computes itself: other forecasters make a run
 faster, never possible.
+
+Each part fits the pooled models on the whole panel again, so that it is a pure function of the stored inputs and any
+split gives the same bytes; costly single-series models come with their state and are refitted in rotation.
+What is spread is drawing, beds and single series; what is repeated is the pooled fit, so chunks should be large: a
+run gains from few forecasters with many territories each, not from one for each territory.
 """
 
 from __future__ import annotations
