@@ -6,7 +6,7 @@ of the day before, emergency visits and tests of two days before. Settings were 
 2021-01-01.
 
 *Influenza*: emergency visits coded influenza per 100 000 by mainland region, weekly, 1 to 4 weeks ahead;
-every week from October to May of 2021-22 (used to choose) and 2022-23 (not looked at before). The sentinel
+every week from October to May of 2021-22 (used to choose) and 2022-23 (reported apart). The sentinel
 network's regional incidence since 2005 is a donor.
 """
 

@@ -55,8 +55,8 @@ def write(chapters: Sequence[Chapter], path: Path) -> None:
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style><h1>{title}</h1>'
         "<p>Rolling origins; each forecast is a cold call of the library with only what was known then. Relative "
         "WIS is the ratio of summed weighted interval scores to the yardstick's (persistence, five classes of level) "
-        "on the same tasks: below one is better. Settings were chosen on the earlier period only; the later one is "
-        f"reported apart.</p>{body}</html>\n",
+        "on the same tasks: below one is better. Settings were chosen on the earlier period; the later one is reported "
+        f"apart, and backtest-choices.md says how untouched it is.</p>{body}</html>\n",
         encoding="utf-8",
     )
     folder = path.with_suffix("")

@@ -39,7 +39,7 @@ class Task:
     frame : DataFrame or None
         Tidy frame with ``reported_at``; when there is one, panels are read from it as of each origin.
     chosen_before : datetime64[D]
-        Origins before this day were used to choose settings; later ones were not looked at.
+        Origins before this day were used to choose settings; later ones are reported apart.
     level_offset : float
         Added to the level per head (or to the rate) in the yardstick before the fourth root.
     history_from : datetime64[D]
