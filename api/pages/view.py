@@ -77,6 +77,9 @@ class PartnerView:
     name: str
     is_open: bool
     state: str
+    state_text: str
+    newest: str
+    count_text: str
     signals: Sequence[Mapping[str, str]]
 
 
@@ -248,13 +251,17 @@ def partners(
     found: list[PartnerView] = []
     for key in dict.fromkeys(row.partner for row in bulletin.freshness):
         rows = [row for row in bulletin.freshness if row.partner == key]
-        states = sorted((row.state for row in rows), key=lambda s: order.get(s, 0))
+        rows.sort(key=lambda row: order.get(row.state, 0))
+        heard = [row.newest_reported for row in rows if row.newest_reported]
         found.append(
             PartnerView(
                 key=key,
                 name=rows[0].name,
                 is_open=key in opened,
-                state=states[0],
+                state=rows[0].state,
+                state_text=say(f"partners.{rows[0].state}", language),
+                newest=_when(max(heard), language, zone) if heard else say("partners.never", language),
+                count_text=say("partners.signals", language, count=len(rows)),
                 signals=[
                     {
                         "name": write(row.signal, "signal", language),

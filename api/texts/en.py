@@ -204,6 +204,7 @@ ENGLISH: dict[str, str] = {
     "partners.newest": "data to {day:short_day}",
     "partners.never": "no data received",
     "partners.reported": "received {text}",
+    "partners.signals": "{count:number} {count:plural(signal|signals)}",
     "partners.empty": "No partner has sent data yet. To begin: “meteo simulate” or “meteo replay”.",
     "partners.column.partner": "Partner",
     "partners.column.signal": "Signal",

@@ -212,6 +212,7 @@ FRENCH: dict[str, str] = {
     "partners.newest": "données jusqu’au {day:short_day}",
     "partners.never": "aucune donnée reçue",
     "partners.reported": "reçues {text}",
+    "partners.signals": "{count:number} {count:plural(signal|signaux)}",
     "partners.empty": "Aucun partenaire n’a encore envoyé de données. Pour commencer : "
     "« meteo simulate » ou « meteo replay ».",
     "partners.column.partner": "Partenaire",
