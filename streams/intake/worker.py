@@ -1,4 +1,4 @@
-"""The worker process: Faust application, outbox relay, and starting again when the broker went away.
+"""The worker process: Faust application, outbox relay, retention, and starting again when the broker went away.
 
 Several workers of one world share the partitions; each is this same process.
 """
@@ -18,6 +18,7 @@ from infra.database import connect
 from infra.errors import MeteoError
 from infra.world import World
 from streams.intake.application import BatchLimits, Intake, build_application
+from streams.intake.retention import keep_retention
 from streams.intake.writing import BatchWriter
 from streams.outbox import Relay
 from streams.store.partners import apply_open_data
@@ -65,6 +66,7 @@ class Worker:
         """Work until stopped; a broker or database that went away is waited for."""
         relay = Relay(self._database_url, self._bootstrap, self._world)
         relay.start()
+        retention = asyncio.create_task(keep_retention(self._database_url, self._world))
         pause = 0.5
         try:
             while not self._stopping.is_set():
@@ -75,6 +77,7 @@ class Worker:
                 log.warning("worker_starts_again", seconds=pause)
                 await _wait(self._stopping, pause)
         finally:
+            retention.cancel()
             await asyncio.to_thread(relay.stop)
 
     async def _run_once(self) -> bool:
