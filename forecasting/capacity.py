@@ -33,7 +33,7 @@ from infra.errors import MeteoError
 
 Floats = NDArray[np.float64]
 CAPACITY_TABLE = "capacities"
-SUMMARY_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+SUMMARY_LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 DEFAULT_SHARE_SD = 0.05
 
 

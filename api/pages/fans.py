@@ -51,9 +51,8 @@ def fan(
     if not days:
         empty = say("fan.empty", language)
         return FanView(unit, name, empty, empty, basis, None, [], None, [])
-    whole = _same_need(days, unit, series)
-    points = [_point(day, whole) for day in days]
-    syndrome = whole.target.syndrome if whole is not None else "all"
+    points = [_point(day) for day in days]
+    syndrome = _cause(unit, series)
     past = observed(counts, STOCK[unit], syndrome, before=days[0].day, days=_PAST_DAYS)
     sentence = fan_sentence(_telling_day(days, bulletin), language)
     shares = [write(share, "percent", language) for _, _, share, _ in reversed(bands_of(points))]
@@ -87,24 +86,14 @@ def _record(unit: str, syndrome: str, skills: Sequence[Skill], language: Languag
     )
 
 
-def _same_need(days: Sequence[DayOut], unit: str, series: Sequence[SeriesForecast]) -> SeriesForecast | None:
-    """Return the series that is the need itself, with all its levels: the one with the same medians."""
-    medians = {d.horizon: d.beds_needed["0.5"] for d in days if d.beds_needed and "0.5" in d.beds_needed}
-    for candidate in series:
-        if candidate.target.signal != STOCK[unit] or 0.5 not in candidate.levels:
-            continue
-        median = candidate.quantiles[:, candidate.levels.index(0.5)]
-        pairs = [(medians[h], m) for h, m in zip(candidate.horizons, median, strict=True) if h in medians]
-        if pairs and all(abs(a - b) <= 1.0 for a, b in pairs):
-            return candidate
-    return None
+def _cause(unit: str, series: Sequence[SeriesForecast]) -> str:
+    """Return the syndrome whose beds the fan shows: all causes where they are counted, else the only one that is."""
+    causes = [s.target.syndrome for s in series if s.target.signal == STOCK[unit]]
+    return causes[0] if len(causes) == 1 else "all"
 
 
-def _point(day: DayOut, whole: SeriesForecast | None) -> FanPoint:
+def _point(day: DayOut) -> FanPoint:
     needed = {float(level): value for level, value in (day.beds_needed or {}).items()}
-    if whole is not None and day.horizon in whole.horizons:
-        row = whole.quantiles[whole.horizons.index(day.horizon)]
-        needed = {level: float(value) for level, value in zip(whole.levels, row, strict=True)}
     free = day.beds_free or {}
     return FanPoint(day.day, needed, free.get("0.5"), free.get("0.05"), free.get("0.95"))
 

@@ -32,7 +32,7 @@ from streams.store.partners import Agreement, apply_agreement
 ORIGIN = date(2020, 11, 1)
 AS_OF = datetime(2020, 11, 1, 4, 30, tzinfo=UTC)
 LEVELS = (0.01, 0.025, *(round(0.05 * i, 2) for i in range(1, 20)), 0.975, 0.99)
-_SUMMARY = (0.05, 0.25, 0.5, 0.75, 0.95)
+_SUMMARY = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 _SIGNALS = (("sos_calls", 6.0, 0.71), ("ed_visits", 3.5, 0.88), ("lab_positives", 8.0, 0.8))
 
 

@@ -48,7 +48,17 @@ def test_pressure_is_a_quantile_of_the_places_own_past() -> None:
 
 
 def test_summary_names_its_levels() -> None:
-    assert summary(np.arange(101.0)) == {"0.05": 5.0, "0.25": 25.0, "0.5": 50.0, "0.75": 75.0, "0.95": 95.0}
+    assert summary(np.arange(101.0)) == {
+        "0.025": 2.5,
+        "0.05": 5.0,
+        "0.1": 10.0,
+        "0.25": 25.0,
+        "0.5": 50.0,
+        "0.75": 75.0,
+        "0.9": 90.0,
+        "0.95": 95.0,
+        "0.975": 97.5,
+    }
 
 
 def test_usual_occupancy_is_patient_days_over_bed_days() -> None:
