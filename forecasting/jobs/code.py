@@ -9,7 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 PACKAGES = ("forecasting", "streams.vocabulary", "streams.store")
-LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "prophet", "scikit-learn", "lightgbm", "holidays")
+LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "prophet", "holidays")
 
 
 @lru_cache(maxsize=1)
