@@ -3,17 +3,22 @@
 News is a row of the outbox, written in the transaction that made it; its id is the `Last-Event-ID` of the live
 stream (WHATWG HTML, server-sent events). The listener keeps the newest rows in the order they arrived, so a
 reader that lost the connection goes on where it was; an older place is read from the table.
+
+Ids are given at the insert and seen at the commit, so a row may appear after one with a higher id. Who goes on from
+the table is therefore told again what was written in the minute before its place: news may come twice, never not at
+all, and its id tells.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+import psycopg.sql
 import structlog
 
 from infra.world import World
@@ -22,7 +27,10 @@ log = structlog.get_logger(__name__)
 
 KEPT = 5000
 _RETRY_SECONDS = 1.0
+# Longer than a transaction that makes news takes.
+OVERLAP_SECONDS = 60
 _ROW = "id, topic, key, payload, public"
+_THESE = psycopg.sql.SQL("id = ANY(%(ids)s)")
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,8 @@ class Newsroom:
     async def follow(self, after: int | None = None) -> AsyncIterator[News]:
         """Yield news from now on, or from behind the row with number `after`.
 
-        Ends when the newsroom closes.
+        Ends when the newsroom closes. A place that this process did not hear is read from the table, with the
+        news of the minute before it.
         """
         place = self._arrived
         sent: frozenset[int] = frozenset()
@@ -115,7 +124,7 @@ class Newsroom:
             return [], self._arrived - (len(ids) - 1 - ids.index(after))
         place = self._arrived
         async with await self._connect() as connection:
-            return await self._rows(connection, "id > %s", after), place
+            return await self._rows_around(connection, after), place
 
     async def _listen_for_ever(self) -> None:
         while not self.closed:
@@ -132,13 +141,15 @@ class Newsroom:
             await connection.execute("LISTEN meteo_outbox")
             # What was written while nobody listened: from the newest known, or nothing at first start.
             if newest is not None:
-                await self._tell(await self._rows(connection, "id > %s", newest))
+                known = {news.id for news in self._kept}
+                rows = await self._rows_around(connection, newest)
+                await self._tell([news for news in rows if news.id not in known])
             self.listening = True
             await self._tell([])
             while not self.closed:
                 ids = await self._heard_ids(connection)
                 if ids:
-                    await self._tell(await self._rows(connection, "id = ANY(%s)", ids))
+                    await self._tell(await self._rows(connection, _THESE, {"ids": ids}))
 
     async def _heard_ids(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> list[int]:
         """Wait for at least one notification and take those that came with it."""
@@ -160,11 +171,22 @@ class Newsroom:
         options = f"-c search_path={self._world.schema},public -c timezone=UTC"
         return await psycopg.AsyncConnection.connect(self._database_url, autocommit=True, options=options)
 
+    async def _rows_around(
+        self, connection: psycopg.AsyncConnection[tuple[Any, ...]], number: int
+    ) -> list[News]:
+        """Return the news behind a row, and those just before it, which may have been committed after it."""
+        before = "created > (SELECT created FROM outbox WHERE id = %(n)s) - make_interval(secs => %(s)s)"
+        condition = psycopg.sql.SQL("id > %(n)s OR (id < %(n)s AND {})").format(psycopg.sql.SQL(before))
+        return await self._rows(connection, condition, {"n": number, "s": OVERLAP_SECONDS})
+
     async def _rows(
-        self, connection: psycopg.AsyncConnection[tuple[Any, ...]], condition: Any, value: object
+        self,
+        connection: psycopg.AsyncConnection[tuple[Any, ...]],
+        condition: psycopg.sql.Composable,
+        values: Mapping[str, object],
     ) -> list[News]:
         query = psycopg.sql.SQL("SELECT {} FROM outbox WHERE {} ORDER BY id LIMIT {}").format(
-            psycopg.sql.SQL(_ROW), psycopg.sql.SQL(condition), KEPT
+            psycopg.sql.SQL(_ROW), condition, KEPT
         )
-        rows = await (await connection.execute(query, (value,))).fetchall()
+        rows = await (await connection.execute(query, values)).fetchall()
         return [News(*row) for row in rows]

@@ -56,7 +56,10 @@ async def stream(
     last_event_id: Annotated[str | None, Header(description="Number of the last event received.")] = None,
     after: Annotated[int | None, Query(ge=0, description="The same, where a header cannot be sent.")] = None,
 ) -> Response:
-    """Follow the news as they happen; reconnect with `Last-Event-ID` and nothing is missed."""
+    """Follow the news as they happen; reconnect with `Last-Event-ID` and nothing is missed.
+
+    After a restart of the service, news of the minute before that number may come a second time, under its own.
+    """
     place = _place(last_event_id, after)
     room = room_of(request)
     return EventSourceResponse(

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from infra.services.cluster import PostgresCluster
+from streams.outbox import announce
 from tests.api.conftest import Served, serving
 from tests.api.published import AS_OF, ORIGIN, Story, observe, publish
 from tests.fixtures.databases import fresh_database
@@ -72,6 +73,30 @@ def test_an_old_place_is_read_from_the_table(fresh: Served) -> None:
     # The first news were written before this process listened.
     with fresh.client() as client, following(client, "0") as events:
         assert [next(events)[1] for _ in range(2)] == ["hello", "runs"]
+
+
+def test_news_committed_late_is_told_to_who_comes_back_after_a_restart(
+    fresh: Served, assets_folder: Path
+) -> None:
+    with fresh.client() as client, following(client) as events, fresh.connect() as slow:
+        next(events)
+        late = announce(slow, "runs", "44", {"run": 1, "territory": "44"}, public=True)
+        with fresh.connect() as connection:
+            publish(connection, as_of=AS_OF + timedelta(hours=1))
+        last, _, _ = next(events)
+        assert last is not None
+        assert int(last) > late
+        # This reader has gone, or its process has, when the row with the lower number appears.
+        slow.commit()
+    with (
+        serving(fresh.database_url, assets_folder, fill=lambda connection: None) as again,
+        again.client() as client,
+        following(client, last) as events,
+    ):
+        assert next(events)[1] == "hello"
+        heard = {int(number) for number, _, _ in (next(events), next(events)) if number}
+    assert late in heard
+    assert int(last) not in heard
 
 
 def test_anybody_hears_sums_in_wide_steps_and_a_session_each_partner(fresh: Served) -> None:
