@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,6 @@ from api.answers import (
     SeriesOut,
 )
 from api.disclosure import bottom_coded
-from api.explaining import explanation_out, protected_explanation
 from api.room import ReadingRoom
 from api.scopes import Reader
 from api.texts import Language, has, say
@@ -153,15 +153,8 @@ def protected_series(series: SeriesForecast, protection: Protection) -> SeriesFo
         quantiles=bottom_coded(series.quantiles, protection.threshold, aggregate=aggregate),
         mean=bottom_coded(series.mean, protection.threshold, aggregate=aggregate),
         draws=None,
-        explanation=protected_explanation(
-            series.explanation, protection.threshold, aggregate=aggregate and not _told_by_bed(series)
-        ),
+        explanation=None,
     )
-
-
-def _told_by_bed(series: SeriesForecast) -> bool:
-    # The bulletin gives beds to the bed; what explains them is as fine.
-    return series.unit_of_measure == "beds" and place(series.territory).kind not in _AGGREGATES
 
 
 def message_out(
@@ -265,11 +258,10 @@ def bulletin_out(
     )
 
 
-def series_out(
-    record: RunRecord, series: SeriesForecast, protection: Protection, language: Language
-) -> SeriesOut:
+def series_out(record: RunRecord, series: SeriesForecast, protection: Protection) -> SeriesOut:
     """Return a series as its reader may see it."""
     shown = protected_series(series, protection)
+    explanation: Mapping[str, Any] | None = shown.explanation
     return SeriesOut(
         target=shown.target.key,
         facility=shown.facility,
@@ -280,6 +272,6 @@ def series_out(
         quantiles=shown.quantiles.tolist(),
         mean=shown.mean.tolist(),
         models=dict(shown.models),
-        explanation=explanation_out(shown.explanation, language),
+        explanation=None if explanation is None else dict(explanation),
         small_count_threshold=protection.stated_threshold,
     )

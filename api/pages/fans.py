@@ -52,7 +52,7 @@ def fan(
         empty = say("fan.empty", language)
         return FanView(unit, name, empty, empty, basis, None, [], None, [])
     points = [_point(day) for day in days]
-    syndrome = cause_shown(unit, series)
+    syndrome = _cause(unit, series)
     past = observed(counts, STOCK[unit], syndrome, before=days[0].day, days=_PAST_DAYS)
     sentence = fan_sentence(_telling_day(days, bulletin), language)
     shares = [write(share, "percent", language) for _, _, share, _ in reversed(bands_of(points))]
@@ -86,7 +86,7 @@ def _record(unit: str, syndrome: str, skills: Sequence[Skill], language: Languag
     )
 
 
-def cause_shown(unit: str, series: Sequence[SeriesForecast]) -> str:
+def _cause(unit: str, series: Sequence[SeriesForecast]) -> str:
     """Return the syndrome whose beds the fan shows: all causes where they are counted, else the only one that is."""
     causes = [s.target.syndrome for s in series if s.target.signal == STOCK[unit]]
     return causes[0] if len(causes) == 1 else "all"

@@ -16,7 +16,6 @@ from api.answers import BulletinOut, DayOut, LeadOut
 from api.counts import Asked, published_moment, shown_counts
 from api.pages.charts import signal_chart
 from api.pages.fans import STOCK, WEEK, FanView, fan, observed
-from api.pages.moves import MovesView, moves
 from api.rendering import LEAST_FORECASTS, bulletin_out, protected_series, protection_of
 from api.room import ReadingRoom, series_of_run
 from api.scopes import Reader
@@ -97,7 +96,6 @@ class PageView:
     signals_target: str
     partners: Sequence[PartnerView]
     driver: str | None
-    moves: MovesView | None
 
 
 def page_view(
@@ -126,7 +124,6 @@ def page_view(
         signals_target=write(leads[0].target, "target", language) if leads else "",
         partners=partners(shown, protection.open_partners, language, zone),
         driver=_driver(shown, language),
-        moves=moves(shown, series, language),
     )
 
 

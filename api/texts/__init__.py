@@ -119,8 +119,7 @@ def write(value: Any, kind: str, language: Language, zone: str = PARIS) -> str:
     kind
         `day` (Thursday 5 November), `short_day` (Thu 5 Nov), `date`, `weekday`, `day_number`, `moment`,
         `time`, `percent`, `number`,
-        `decimal`, `signed` (+3), `unit`, `beds_of`, `colour`, `signal`, `syndrome`, `target`, `place`, `group`,
-        `trend`,
+        `decimal`, `unit`, `beds_of`, `colour`, `signal`, `syndrome`, `target`, `place`, `group`, `trend`,
         `sentence_day` (a day that begins a sentence), `since` (a day or a moment), or empty for the plain text.
     """
     if kind in _DAY_SHAPES:
@@ -132,9 +131,6 @@ def write(value: Any, kind: str, language: Language, zone: str = PARIS) -> str:
     if kind in ("number", "decimal"):
         shape = "#,##0" if kind == "number" else "#,##0.#"
         return format_decimal(float(value), format=shape, locale=_LOCALES[language])
-    if kind == "signed":
-        sign = "+" if float(value) > 0 else "−" if float(value) < 0 else ""
-        return sign + write(abs(float(value)), "number", language)
     if kind in ("unit", "colour", "group", "target_signal", "beds_of", "trend"):
         return catalogue(language).get(f"{kind}.{value}", str(value))
     if kind == "sentence_day":

@@ -24,8 +24,8 @@ ENGLISH: dict[str, str] = {
     "group.calls": "calls and doctors’ visits",
     "group.emergency": "emergency departments",
     "group.laboratory": "laboratories",
-    "group.own": "recent course in hospital",
-    "group.calendar": "calendar and national trend",
+    "group.own": "hospitals",
+    "group.calendar": "calendar",
     "group.remainder": "the remainder",
     "group.unknown": "not determined",
     "target_signal.admissions": "Admissions",
@@ -97,10 +97,10 @@ ENGLISH: dict[str, str] = {
     # Why the forecast moves
     "explain.rise": "The forecast ({median:number}) is above the present level ({reference:number}), "
     "mainly from: "
-    "{driver:group} ({amount:signed}).",
+    "{driver:group} ({amount:number}).",
     "explain.fall": "The forecast ({median:number}) is below the present level ({reference:number}), "
     "mainly from: "
-    "{driver:group} ({amount:signed}).",
+    "{driver:group} ({amount:number}).",
     "explain.steady": "The forecast ({median:number}) stays at the present level ({reference:number}).",
     "trust.unknown": "A monitor of the model reports an anomaly ({name}).",
     # Sentences of bulletins
@@ -138,11 +138,6 @@ ENGLISH: dict[str, str] = {
     "hero.unknown": "Vigilance unknown",
     "hero.today": "Hospital beds, next 7 days",
     "hero.why": "Main signal: {group:group}",
-    "moves.title": "What moves the forecast",
-    "moves.lead": "In {days:number} days, {published:number} {unit:beds_of}; {reference:number} if "
-    "admissions kept their level.",
-    "moves.amount": "{amount:signed} {amount:plural(bed|beds)}",
-    "moves.nothing": "No signal moves it away from the present level of admissions.",
     "issued.by": "Issued by {issuer}",
     "issued.at": "{moment:moment}",
     "issued.at.label": "Issued",
@@ -260,9 +255,6 @@ ENGLISH: dict[str, str] = {
     "problem.no_forecast": "No forecast",
     "problem.no_forecast.detail": "No forecast of “{target}” for “{value}” at that moment. Targets there "
     "are: {known}.",
-    "problem.no_facility": "No forecast of that hospital",
-    "problem.no_facility.detail": "No forecast of the hospital “{facility}” in “{value}” at that moment. Hospitals "
-    "forecast there are: {known}.",
     "problem.unknown_signal": "Unknown signal",
     "problem.unknown_signal.detail": "No signal is called “{value}”: the list is at /v1/signals.",
     "problem.unknown_target": "Unreadable target",

@@ -24,8 +24,8 @@ FRENCH: dict[str, str] = {
     "group.calls": "appels et actes de médecins",
     "group.emergency": "urgences",
     "group.laboratory": "laboratoires",
-    "group.own": "évolution récente à l’hôpital",
-    "group.calendar": "calendrier et tendance nationale",
+    "group.own": "hôpitaux",
+    "group.calendar": "calendrier",
     "group.remainder": "le reste",
     "group.unknown": "non déterminé",
     "target_signal.admissions": "Admissions",
@@ -105,10 +105,10 @@ FRENCH: dict[str, str] = {
     # Why the forecast moves
     "explain.rise": "La prévision ({median:number}) dépasse le niveau actuel ({reference:number}), "
     "surtout par : "
-    "{driver:group} ({amount:signed}).",
+    "{driver:group} ({amount:number}).",
     "explain.fall": "La prévision ({median:number}) est sous le niveau actuel ({reference:number}), "
     "surtout par : "
-    "{driver:group} ({amount:signed}).",
+    "{driver:group} ({amount:number}).",
     "explain.steady": "La prévision ({median:number}) reste au niveau actuel ({reference:number}).",
     "trust.unknown": "Une surveillance du modèle signale une anomalie ({name}).",
     # Sentences of bulletins
@@ -146,11 +146,6 @@ FRENCH: dict[str, str] = {
     "hero.unknown": "Vigilance inconnue",
     "hero.today": "Lits d’hôpital, prochains 7 jours",
     "hero.why": "Principal signal : {group:group}",
-    "moves.title": "Ce qui fait bouger la prévision",
-    "moves.lead": "Dans {days:number} jours, {published:number} {unit:beds_of} ; {reference:number} si les "
-    "admissions restaient à leur niveau.",
-    "moves.amount": "{amount:signed} {amount:plural(lit|lits)}",
-    "moves.nothing": "Aucun signal ne l’écarte du niveau actuel des admissions.",
     "issued.by": "Émis par {issuer}",
     "issued.at": "{moment:moment}",
     "issued.at.label": "Émis",
@@ -271,9 +266,6 @@ FRENCH: dict[str, str] = {
     "problem.no_forecast": "Pas de prévision",
     "problem.no_forecast.detail": "Aucune prévision de « {target} » pour « {value} » à ce moment. Cibles "
     "disponibles : {known}.",
-    "problem.no_facility": "Établissement sans prévision",
-    "problem.no_facility.detail": "Aucune prévision de l’établissement « {facility} » dans « {value} » à ce moment. "
-    "Établissements prévus : {known}.",
     "problem.unknown_signal": "Signal inconnu",
     "problem.unknown_signal.detail": "Aucun signal ne s’appelle « {value} » : la liste est à /v1/signals.",
     "problem.unknown_target": "Cible illisible",

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from api.counts import equations_among, hidden_cells
 from api.disclosure import bottom_coded, determined, held, protected, rounded_down
-from api.explaining import protected_explanation
 from tests.api.conftest import Served
 from tests.api.published import AS_OF, ORIGIN, Story, observe, publish
 
@@ -168,20 +167,3 @@ def test_forecasts_of_partners_are_coded_to_the_public(fresh: Served) -> None:
         exact = client.get(address).json()["forecasts"][0]
     assert exact["small_count_threshold"] is None
     assert np.min(exact["quantiles"]) < T - 1
-
-
-def test_an_explanation_near_a_small_count_is_withheld() -> None:
-    document = {
-        "days": [7],
-        "reference": [10.6],
-        "groups": {"own": [3.0]},
-        "remainder": [0.4],
-        "published": [14.0],
-        "sentence": {"key": "explain.rise", "params": {"driver": "own", "amount": 3.0}},
-    }
-    assert protected_explanation(document, T) is None
-    assert protected_explanation(document, 0) == document
-    told = protected_explanation({**document, "reference": [13.7], "remainder": [-2.7]}, T)
-    assert told is not None
-    assert told["sentence"]["key"] == "explain.steady"
-    assert told["reference"][0] + told["groups"]["own"][0] + told["remainder"][0] == told["published"][0]

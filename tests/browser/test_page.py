@@ -27,8 +27,6 @@ def test_the_page_shows_the_bulletin_and_draws_its_charts(served: Served, page: 
     expect(page.locator(".hero .sentence")).to_contain_text("lits de soins critiques")
     expect(page.locator(".strip")).to_have_count(2)
     expect(page.locator(".tile")).to_have_count(30)
-    expect(page.locator(".moves li")).to_have_count(4)
-    expect(page.locator(".moves li").first).to_contain_text("laboratoires")
     expect(page.locator(".fans [data-drawn] svg")).to_have_count(2)
     expect(page.locator(".signals [data-drawn] svg")).to_have_count(3)
     expect(page.locator(".world")).to_contain_text("Démonstration")
