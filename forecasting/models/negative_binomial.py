@@ -41,7 +41,7 @@ class NegativeBinomialGrowth:
         origins = [*problem.rehearsals, len(problem.z) - 1]
         if origins[-1] < 4 * problem.weekly_step:
             raise CannotForecast("history.short", weeks=len(problem.z) // problem.weekly_step, needed=5)
-        columns = _columns(problem)
+        columns, _ = growth_columns(problem)
         level = problem.scale.back(problem.z)
         offset_level = level + 0.05 * problem.scale.size
         points = np.full((*problem.z.shape, len(problem.anchors)), np.nan)
@@ -49,7 +49,7 @@ class NegativeBinomialGrowth:
             beta = np.zeros(columns.shape[-1])
             for k, origin in enumerate(origins):
                 if k % REFIT_WEEKS == 0 or origin == origins[-1]:
-                    beta = _estimate(problem, columns, level, offset_level, origin, steps)
+                    beta = estimate(problem, columns, level, offset_level, origin, steps)
                 expected = offset_level[origin] * np.exp(np.clip(columns[origin] @ beta, -1.5, 1.5))
                 ahead = problem.scale.forward(expected - 0.05 * problem.scale.size)
                 points[origin, :, a] = ahead - problem.z[origin]
@@ -57,17 +57,22 @@ class NegativeBinomialGrowth:
         return Fitted(self.name, problem.anchors, quantiles[-1], quantiles[:-1], refitted=problem.z.shape[1])
 
 
-def _columns(problem: Problem) -> Floats:
+def growth_columns(problem: Problem) -> tuple[Floats, tuple[str, ...]]:
+    """Build a constant, the target's growth and the leading signals', shape (time, territory, column).
+
+    Also returns the signals whose growth the columns after the first two are.
+    """
     step = problem.weekly_step
-    levels = [problem.z, *(problem.signals[name] for name in leading_signals(problem))]
+    names = leading_signals(problem)
+    levels = [problem.z, *(problem.signals[name] for name in names)]
     growth = []
     for level in levels:
         whole = filled_level(level)
         growth.append(np.nan_to_num(whole - lagged(whole, step)))
-    return np.stack([np.ones(problem.z.shape) * 0.1, *growth], axis=-1)
+    return np.stack([np.ones(problem.z.shape) * 0.1, *growth], axis=-1), names
 
 
-def _estimate(
+def estimate(
     problem: Problem, columns: Floats, level: Floats, offset_level: Floats, origin: int, steps: int
 ) -> Floats:
     """Coefficients known at ``origin``, with a small ridge by pseudo-rows; zero when there are too few rows."""

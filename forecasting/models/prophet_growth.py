@@ -111,18 +111,26 @@ class ProphetGrowth:
 
 def _growth(problem: Problem, parameters: Floats, names: tuple[str, ...]) -> Floats:
     """Change of level from now to each anchor, shape (territory, anchor)."""
-    out = np.zeros((problem.z.shape[1], len(problem.anchors)))
+    return grown(problem, log_growth(problem, parameters, names).sum(axis=-1))
+
+
+def log_growth(problem: Problem, parameters: Floats, names: tuple[str, ...]) -> Floats:
+    """Growth of the logarithm by anchor: the trend's, then each signal's, shape (territory, anchor, part)."""
     reach = problem.anchors[-1]
-    now = carried_level(problem)
+    parts = np.zeros((problem.z.shape[1], len(problem.anchors), 1 + len(names)))
     for a, steps in enumerate(problem.anchors):
-        log_growth = parameters[:, 0] * steps
+        parts[:, a, 0] = parameters[:, 0] * steps
         for k, name in enumerate(names):
             x = filled_level(problem.signals[name])
             ahead, here = x[max(0, len(x) - 1 - reach + steps)], x[max(0, len(x) - 1 - reach)]
-            log_growth = log_growth + parameters[:, 1 + k] * (ahead - here)
-        level = (now + 0.05) * np.exp(np.clip(log_growth, -1.5, 1.5))
-        out[:, a] = level**0.25 - (now + 0.05) ** 0.25
-    return out
+            parts[:, a, 1 + k] = parameters[:, 1 + k] * (ahead - here)
+    return parts
+
+
+def grown(problem: Problem, growth: Floats) -> Floats:
+    """Turn growth of the logarithm into change of the level on the root scale, shape (territory, anchor)."""
+    now = carried_level(problem)[:, None] + 0.05
+    return np.asarray((now * np.exp(np.clip(growth, -1.5, 1.5))) ** 0.25 - now**0.25)
 
 
 def carried_level(problem: Problem) -> Floats:

@@ -16,6 +16,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.models.base import CannotForecast, Fitted, State
 from forecasting.models.leading import filled_level, leading_signals
@@ -47,19 +48,13 @@ class Sarimax:
 
     def fit(self, problem: Problem, state: State) -> Fitted:
         """Estimate the territories that are due, run the recursion for all, wrap it in intervals."""
-        step = problem.anchors[0] if problem.window > 1 else 1
-        times = np.arange((len(problem.z) - 1) % step, len(problem.z), step)
+        step, times = steps_of(problem)
         if len(times) < SHORTEST:
             raise CannotForecast("history.short", steps=len(times), needed=SHORTEST)
-        z = filled_level(problem.z)[times]
         known = np.isfinite(problem.z[times]).any(axis=1)
         names = tuple(state.get("signals") or leading_signals(problem, min(3, len(times) // 12)))
         names = tuple(n for n in names if n in problem.signals)
-        x = (
-            np.stack([filled_level(problem.signals[n])[times] for n in names], -1)
-            if names
-            else z[:, :, None] * 0
-        )
+        z, x = levels_at(problem, names, times)
         start = int(np.argmax(known))
         chosen = (
             due(problem, state, self.cadence, self.most)
@@ -70,7 +65,7 @@ class Sarimax:
         kept = remember(problem, state, fresh)
         parameters = pooled_parameters(problem, kept, 3 if not names else 2 + len(names))
         points = np.full((*problem.z.shape, len(problem.anchors)), np.nan)
-        points[times] = _recursion(z, x, parameters, tuple(a // step for a in problem.anchors))
+        points[times] = recursion(z, x, parameters, tuple(a // step for a in problem.anchors))
         quantiles = intervals(problem, points, [*problem.rehearsals, len(problem.z) - 1])
         return Fitted(
             self.name,
@@ -80,6 +75,23 @@ class Sarimax:
             state={"signals": list(names), "parameters": kept},
             refitted=len(fresh),
         )
+
+
+def steps_of(problem: Problem) -> tuple[int, NDArray[np.int64]]:
+    """Return the periods in a step, and the times of the steps, the newest last."""
+    step = problem.anchors[0] if problem.window > 1 else 1
+    return step, np.arange((len(problem.z) - 1) % step, len(problem.z), step)
+
+
+def levels_at(problem: Problem, names: tuple[str, ...], times: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return levels at the steps: the target's (step, territory), the signals' (step, territory, signal).
+
+    Without signals one that never moves stands in.
+    """
+    z = filled_level(problem.z)[times]
+    if not names:
+        return z, z[:, :, None] * 0
+    return z, np.stack([filled_level(problem.signals[n])[times] for n in names], -1)
 
 
 def _estimate(z: Floats, x: Floats, with_signals: bool) -> list[float]:
@@ -104,7 +116,7 @@ def _estimate(z: Floats, x: Floats, with_signals: bool) -> list[float]:
     return [round(float(v), 6) for v in np.nan_to_num(np.clip(values, -3.0, 3.0))]
 
 
-def _recursion(z: Floats, x: Floats, parameters: Floats, leads: tuple[int, ...]) -> Floats:
+def recursion(z: Floats, x: Floats, parameters: Floats, leads: tuple[int, ...]) -> Floats:
     """Forecast changes from every step to every lead, shape (step, territory, lead)."""
     beta, ar, ma = parameters[:, :-2], parameters[:, -2], parameters[:, -1]
     growth = np.diff(x, axis=0, prepend=x[:1])
