@@ -1,11 +1,10 @@
 r"""What each group of signals adds to the published median, in admissions and in beds, and which group drives it.
 
-The pooled members of the ensemble are linear on the root scale, without an intercept: the change each forecasts is a
-sum of coefficients times columns, and zero columns are persistence. So each one's change is shared out exactly by the
-Shapley value of a linear model, at the cost of one fit and no other median. Changes are averaged as the ensemble weighs
-its members (a yardstick changes nothing but by its season, which is calendar), and carried to admissions by the
-Aumann-Shapley value (`forecasting.explain.linear`). What SARIMAX, Prophet and the negative binomial say beyond that,
-the weighted median against a mean, calibration and nowcast are the named remainder: reference, parts and
+The whole weighted ensemble is asked: each model that is heard shares its change out among groups
+(`forecasting.attribution`), the weighted median is taken again for every set of groups with the weights of the run,
+and the Shapley value (`forecasting.explain`) shares its admissions out. Parameters and weights are those of the
+forecast, so nothing is fitted or rehearsed anew. What draws, nowcast and rounding to whole patients move the published
+median beyond that, and what a model that cannot be shared out says, is the named remainder: reference, parts and
 remainder sum to what is published.
 
 Beds are linear in admissions: with :math:`S(k)` the share of an admission still in bed after :math:`k` days,
@@ -20,22 +19,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from forecasting.ensemble import YARDSTICKS
-from forecasting.explain import Explanation, linear, sentence
-from forecasting.features import Look, table
+from forecasting.attribution import GROUPS, Workplace, medians_with, parts_of
+from forecasting.explain import Explanation, MedianWith, sentence, shapley
 from forecasting.forecast import with_median_nowcast
 from forecasting.jobs.bed_forecast import BedDraws
 from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, TargetDraws, narrowed
-from forecasting.models import REGISTRY, PooledGrowth
-from forecasting.models.base import LEVELS
-from forecasting.models.pooled import Member, coefficients, known_share
-from forecasting.models.seasonal_naive import SeasonalNaive
+from forecasting.models import REGISTRY
 from forecasting.panel import Panel
 from forecasting.problem import Problem, make_problem
 from forecasting.run import HORIZON_DAYS
@@ -45,11 +41,9 @@ log = structlog.get_logger(__name__)
 
 Floats = NDArray[np.float64]
 Document = Mapping[str, Any]
-GROUPS = ("own", "emergency", "calls", "laboratory", "calendar")
-MIDDLE = int(np.flatnonzero(np.isclose(LEVELS, 0.5))[0])
-POOLED: Mapping[str, PooledGrowth] = {m.name: m for m in REGISTRY if isinstance(m, PooledGrowth)}
 TELLING = 0.02
 BED_DAYS = (7, HORIZON_DAYS)
+EMPTY: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -73,23 +67,40 @@ class Reasons:
         return Reasons({**self.documents, **other.documents}, {**self.drivers, **other.drivers})
 
 
-def explain(panel: Panel, target: str, flow: TargetDraws, nowcast: Floats | None) -> Reasons:
+def explain(
+    panel: Panel,
+    target: str,
+    flow: TargetDraws,
+    nowcast: Floats | None,
+    states: Mapping[str, Mapping[str, Any]] = EMPTY,
+) -> Reasons:
     """Explain the published draws of one target; a failure leaves the forecast unexplained.
 
     Territories that the yardstick answered for have no explanation.
+
+    Parameters
+    ----------
+    states
+        What each model left after the fit that the draws come from (`Learned.state["models"]`): the parameters of
+        those that keep some. Without them such models are part of the remainder.
     """
     names = [t for t in flow.draws if t not in flow.fallen_back]
     if not flow.models or not names:
         return Reasons()
     try:
-        return _explained(panel, target, flow, nowcast, names)
+        return _explained(panel, target, flow, nowcast, states, names)
     except Exception as error:  # an explanation is worth having, no forecast depends on it
         log.warning("not_explained", target=target, error=f"{type(error).__name__}: {error}")
         return Reasons()
 
 
 def _explained(
-    panel: Panel, target: str, flow: TargetDraws, nowcast: Floats | None, names: Sequence[str]
+    panel: Panel,
+    target: str,
+    flow: TargetDraws,
+    nowcast: Floats | None,
+    states: Mapping[str, Mapping[str, Any]],
+    names: Sequence[str],
 ) -> Reasons:
     kept, completed = narrowed(panel, nowcast, target)
     whole = kept if completed is None else with_median_nowcast(kept, completed)
@@ -97,76 +108,39 @@ def _explained(
     late = len(whole.dates) - 1 - problem.last
     chosen = [k for k, a in enumerate(problem.anchors) if 7 <= a and a - late <= HORIZON_DAYS]
     days = [problem.anchors[k] - late for k in chosen]
-    shares = _changes(problem, _heard(flow.models["weights"]), chosen)
-    places = [whole.territories.index(t) for t in names]
     groups = tuple(g for g in GROUPS if g in ("own", "calendar") or g in _groups_of(whole, target))
-    parts = shares[places][..., [GROUPS.index(g) for g in groups]]
-    level = np.repeat(problem.level[places][:, None], len(days), axis=1)
-    sizes = problem.scale.size[places]
-    found = linear(
-        np.ones(len(groups)),
-        parts,
-        np.zeros_like(parts),
-        groups,
-        level,
-        inverse=lambda z: type(problem.scale)(sizes).back(z, axis=0),
-        published=np.array([[_week_median(flow.draws[t], day) for day in days] for t in names]),
-    )
+    places = [whole.territories.index(t) for t in names]
+    heard = _heard(problem, flow.models["weights"], states)
+
+    def median_with(which: frozenset[str]) -> Floats:
+        return problem.scale.back(heard(which), axis=0)[np.ix_(places, chosen)]
+
+    published = np.array([[_week_median(flow.draws[t], day) for day in days] for t in names])
+    found = shapley(median_with, groups, published)
     return Reasons(
         documents={t: _document(found, place, days) for place, t in enumerate(names)},
         drivers={t: _driver(found, place) for place, t in enumerate(names)},
     )
 
 
-def _heard(weights: Mapping[str, float]) -> dict[str, float]:
-    """Return the weights of the members that can be shared out, summing to one.
-
-    Where the ensemble hears none of them, all pooled ones stand for it, and the remainder is what parts them from it.
-    """
-    heard = {n: w for n, w in weights.items() if w > 0 and (n in POOLED or n in YARDSTICKS)}
-    if not any(n in POOLED for n in heard):
-        heard |= {n: 1.0 for n in POOLED if n in weights}
-    total = sum(heard.values())
-    return {n: w / total for n, w in heard.items()}
-
-
-def _changes(problem: Problem, weights: Mapping[str, float], anchors: Sequence[int]) -> Floats:
-    """Share out the change of the root level, shape (territory, anchor, group)."""
-    total = np.zeros((problem.z.shape[1], len(anchors), len(GROUPS)))
-    tables: dict[Look, tuple[Floats, Floats]] = {}
-    for name, weight in weights.items():
-        if name in POOLED:
-            members = POOLED[name].members
-            total += weight * np.mean([_member_changes(problem, m, anchors, tables) for m in members], axis=0)
-        elif name == SeasonalNaive().name:
-            middle = SeasonalNaive().fit(problem, {}).quantiles[:, list(anchors), MIDDLE]
-            total[..., GROUPS.index("calendar")] += weight * (middle - problem.level[:, None])
-    return total
-
-
-def _member_changes(
-    problem: Problem, member: Member, anchors: Sequence[int], tables: dict[Look, tuple[Floats, Floats]]
-) -> Floats:
-    """Return coefficients times columns of one member today, summed by group."""
-    if member.look not in tables:
-        columns, names, sources = table(problem, member.look)
-        groups = [_group(n, s, problem.target) for n, s in zip(names, sources, strict=True)]
-        tables[member.look] = columns, np.array([[g == name for name in GROUPS] for g in groups], dtype=float)
-    columns, belongs = tables[member.look]
-    known = known_share(problem, member.look)
-    last = [len(problem.z) - 1]
-    found = [
-        (columns[-1] * coefficients(problem, columns, known, member, problem.anchors[a], last)[0]) @ belongs
-        for a in anchors
-    ]
-    return np.stack(found, axis=1)
-
-
-def _group(column: str, source: str, target: str) -> str:
-    """Return the group of a column: what the target does elsewhere is the national trend."""
-    if source != target:
-        return signal_of(source.split(":")[0]).group
-    return "calendar" if column.startswith(("pooled", "growth times pooled")) else "own"
+def _heard(
+    problem: Problem, weights: Mapping[str, float], states: Mapping[str, Mapping[str, Any]]
+) -> MedianWith:
+    """Return the median of the models that are heard and can be shared out, as a function of the groups allowed."""
+    place = Workplace(problem, lambda source: signal_of(source.split(":")[0]).group)
+    heard = {name for name, weight in weights.items() if weight > 0}
+    shared = {
+        model.name: parts
+        for model in REGISTRY
+        if model.name in heard
+        and (parts := parts_of(model, place, states.get(model.name, {}))) is not None
+        and np.isfinite(parts).all()
+    }
+    if heard - set(shared):
+        log.info("models_not_shared_out", target=problem.target, models=sorted(heard - set(shared)))
+    if not shared:
+        return medians_with(problem.level, [place.nothing], [1.0])
+    return medians_with(problem.level, list(shared.values()), [weights[name] for name in shared])
 
 
 def _groups_of(panel: Panel, target: str) -> set[str]:
