@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from forecasting.coupling import coupled_uniforms
@@ -138,6 +139,11 @@ class Learned:
             self.target, self.origin, self.freq, names, tuple(int(h) for h in horizons), out
         )
 
+    def plain_state(self) -> dict[str, Any]:
+        """Return the state as JSON knows it, whatever arrays a model put in."""
+        found: dict[str, Any] = orjson.loads(orjson.dumps(self.state, option=orjson.OPT_SERIALIZE_NUMPY))
+        return found
+
     def arrays(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return a JSON document and arrays that `of_arrays` reads back to the last bit."""
         meta = {
@@ -149,11 +155,11 @@ class Learned:
             "window": self.window,
             "late": self.late,
             "anchors": list(self.anchors),
-            "weights": dict(self.weights),
-            "scores": {n: s if np.isfinite(s) else None for n, s in self.scores.items()},
+            "weights": {n: float(w) for n, w in self.weights.items()},
+            "scores": {n: float(s) if np.isfinite(s) else None for n, s in self.scores.items()},
             "left_out": [asdict(m) for m in self.left_out],
             "refitted": dict(self.refitted),
-            "state": dict(self.state),
+            "state": self.plain_state(),
         }
         return meta, {name: getattr(self, name) for name in ARRAYS}
 

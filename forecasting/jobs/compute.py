@@ -1,7 +1,7 @@
 """Computing a run from its inputs: flows, beds, what faces them, colours, words. A pure function.
 
-Every random stream is keyed by seed, territory and target, and each territory is computed from the whole
-panel, so any split of the territories among any number of workers gives the same bytes.
+What is learnt, once, from the whole panel (`forecasting.jobs.lessons`) is given; every random stream is keyed by seed,
+territory and target. So any split of the territories among any number of workers gives the same bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from forecasting.jobs.bed_forecast import (
     column,
 )
 from forecasting.jobs.bulletins import DAYS, make_bulletin, unit_days
-from forecasting.jobs.completing import complete
 from forecasting.jobs.forecaster import (
     BACK_DAYS,
     DISTRUSTED,
@@ -32,16 +31,15 @@ from forecasting.jobs.forecaster import (
     draw_yardstick,
     monitored_target,
 )
-from forecasting.jobs.input_doubts import input_doubts
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import (
     freshness_causes,
     grey_days,
     trust_of,
 )
-from forecasting.jobs.leads import lead_atlas, lead_rows
+from forecasting.jobs.lessons import FACILITIES, Lessons, flow_targets, learn_all
 from forecasting.jobs.reasons import Document, Reasons, explain, explain_beds
-from forecasting.jobs.trusting import Verdicts, judge_all, state_name
+from forecasting.jobs.trusting import Verdicts
 from forecasting.panel import Panel
 from forecasting.run import (
     LeadLagRow,
@@ -57,7 +55,6 @@ from streams.vocabulary.signals import signal as signal_of
 log = structlog.get_logger(__name__)
 
 Floats = NDArray[np.float64]
-FLOWS = ("admissions", "critical_admissions", "ed_visits")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,41 +72,35 @@ class Computed:
     states: Mapping[str, bytes]
 
 
-def flow_targets(panel: Panel, *, by_cause: bool = True) -> list[str]:
-    """Return the flows of a panel that are forecast: admissions by cause, critical care and emergency visits.
+def compute(
+    inputs: RunInputs, plan: RunPlan, territories: Sequence[str], lessons: Lessons | None = None
+) -> Computed:
+    """Compute the bulletins and series of some territories of a run.
 
-    Critical care and emergency visits are forecast for all causes together, or for the first single cause where
-    only single causes are known; so are admissions when not `by_cause`.
+    Parameters
+    ----------
+    lessons
+        What was learnt of the plan's whole scope; learnt here when left out.
     """
-    found = []
-    for name in FLOWS:
-        keys = [f"{name}:{s}" for s in SYNDROME_ORDER if f"{name}:{s}" in panel.signals]
-        found += keys if name == "admissions" and by_cause else keys[:1]
-    return found
-
-
-def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Computed:
-    """Compute the bulletins and series of some territories of a run."""
-    completed = complete(inputs.revisions, inputs.panel, plan.seed)
+    lessons = learn_all(inputs, plan) if lessons is None else lessons
+    verdicts, completed = lessons.overview.verdicts, lessons.overview.completed
     target = monitored_target(inputs.panel)
-    atlas = lead_atlas(inputs.panel, target, plan.seed)
-    doubts = input_doubts(inputs.panel, target, atlas, inputs.revisions, plan.seed)
-    verdicts = judge_all(inputs.panel, inputs.published, inputs.state, plan.seed, doubts)
-    leads = lead_rows(atlas, target, territories)
-    flows, states = _flows(inputs.panel, territories, inputs, plan, "", completed)
     headline = verdicts[target] if target is not None else Verdicts()
     flows = {
-        key: _doubted(key, flow, verdicts.get(key, headline), inputs, plan) for key, flow in flows.items()
+        key: _doubted(key, flow, verdicts.get(key, headline), inputs, plan)
+        for key, flow in _flows(inputs.panel, territories, inputs, plan, "", lessons).items()
     }
-    reasons = {key: explain(inputs.panel, key, flow, completed) for key, flow in flows.items()}
-    states |= {state_name(key): v.state for key, v in verdicts.items() if v.state is not None}
+    reasons = {
+        key: explain(inputs.panel, key, flow, completed, lessons.targets.get(key))
+        for key, flow in flows.items()
+    }
     facilities = sorted(f for f, place in inputs.facility_places.items() if place in set(territories))
     facility_flows: dict[str, TargetDraws] = {}
     if inputs.facility_panel is not None and facilities:
-        facility_flows, more = _flows(inputs.facility_panel, facilities, inputs, plan, "facilities/")
-        states |= more
+        facility_flows = _flows(inputs.facility_panel, facilities, inputs, plan, FACILITIES, lessons)
         for key, flow in facility_flows.items():
-            found_inside = explain(inputs.facility_panel, key, flow, None)
+            lesson = lessons.targets.get(FACILITIES + key)
+            found_inside = explain(inputs.facility_panel, key, flow, None, lesson)
             reasons[key] = reasons[key].joined(found_inside) if key in reasons else found_inside
     series: list[SeriesForecast] = []
     bulletins: list[TerritoryBulletin] = []
@@ -124,7 +115,7 @@ def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Com
                 inputs,
                 plan,
                 verdicts,
-                leads.get(territory, ()),
+                lessons.overview.leads.get(territory, ()),
                 reasons,
             )
         except Exception as error:  # one territory's failure leaves the others their forecast
@@ -132,7 +123,7 @@ def compute(inputs: RunInputs, plan: RunPlan, territories: Sequence[str]) -> Com
             found, bulletin = [], _failed(territory, error, inputs, plan)
         series += found
         bulletins.append(bulletin)
-    return Computed(tuple(series), tuple(bulletins), states)
+    return Computed(tuple(series), tuple(bulletins), lessons.states)
 
 
 def _flows(
@@ -141,27 +132,15 @@ def _flows(
     inputs: RunInputs,
     plan: RunPlan,
     prefix: str,
-    completed: Floats | None = None,
-) -> tuple[dict[str, TargetDraws], dict[str, bytes]]:
-    flows: dict[str, TargetDraws] = {}
-    states: dict[str, bytes] = {}
+    lessons: Lessons,
+) -> dict[str, TargetDraws]:
     known = [p for p in places if p in panel.territories]
-    # A single hospital's cases of one cause are too few to say anything of.
-    for target in flow_targets(panel, by_cause=not prefix):
-        flows[target] = draw_target(
-            panel,
-            target,
-            known,
-            draws=int(inputs.config["draws"]),
-            seed=plan.seed,
-            state=inputs.state.get(prefix + target),
-            nowcast_draws=completed,
-            models=inputs.config["engine"] == "ensemble",
-        )
-        state = flows[target].state
-        if state is not None:
-            states[prefix + target] = state
-    return flows, states
+    draws = int(inputs.config["draws"])
+    return {
+        target: draw_target(panel, target, known, lessons.targets[name], draws=draws, seed=plan.seed)
+        for target in flow_targets(panel, by_cause=not prefix)
+        if (name := prefix + target) in lessons.targets
+    }
 
 
 def _doubts(verdicts: Mapping[str, Verdicts], territory: str) -> list[Message]:

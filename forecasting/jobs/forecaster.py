@@ -1,25 +1,29 @@
 """Asking the models for one target, and falling back to the yardstick where they cannot answer.
 
 A failure of the models never stops a run: each territory they leave gets the yardstick's draws, and the run
-names what happened.
+names what happened. A target is learnt once from all territories (`learn_target`); whoever holds the `Lesson` draws
+any of them (`draw_target`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import orjson
 import structlog
 from numpy.typing import NDArray
 
-from forecasting.forecast import Forecast, TooShort, forecast
+from forecasting.distribution import ForecastDistribution
 from forecasting.jobs.seeds import stream
 from forecasting.jobs.yardstick import LEAST_DAYS, draw_persistence, known_days
+from forecasting.learned import Learned
+from forecasting.learning import TooShort, learn
 from forecasting.panel import Panel
 from forecasting.run import HORIZON_DAYS
+from forecasting.store import canonical
 from streams.vocabulary.signals import signal as signal_of
 
 log = structlog.get_logger(__name__)
@@ -34,6 +38,39 @@ DISTRUSTED = "distrusted"
 
 
 @dataclass(frozen=True, eq=False)
+class Lesson:
+    """What was learnt of one target, or why nothing was.
+
+    Attributes
+    ----------
+    learned
+        None when the models were not asked or did not answer.
+    reason
+        Why not.
+    """
+
+    learned: Learned | None
+    reason: str = ""
+
+    @property
+    def state(self) -> bytes | None:
+        """Canonical bytes of the model state that the next run starts from, or None."""
+        return None if self.learned is None else canonical.document(self.learned.plain_state())
+
+    def pack(self) -> bytes:
+        """Return the lesson as canonical bytes."""
+        meta, arrays = ({}, {}) if self.learned is None else self.learned.arrays()
+        return canonical.pack({"reason": self.reason, "learned": meta or None}, arrays)
+
+    @classmethod
+    def unpack(cls, content: bytes) -> Self:
+        """Read what `pack` wrote."""
+        meta, arrays = canonical.unpack(content)
+        learned = None if meta["learned"] is None else Learned.of_arrays(meta["learned"], arrays)
+        return cls(learned, meta["reason"])
+
+
+@dataclass(frozen=True, eq=False)
 class TargetDraws:
     """One target's draws for some territories.
 
@@ -45,17 +82,11 @@ class TargetDraws:
         Weights, and models left out with the reason; the same for all territories the models answered.
     fallen_back
         Territories that the yardstick answered for, with the reason.
-    state
-        Canonical bytes of the model state this target leaves, or None when the models did not answer.
-    pit
-        Calibrated rehearsal transforms of the newest origins, by territory, shape (origin, anchor).
     """
 
     draws: Mapping[str, Floats]
     models: Mapping[str, Any]
     fallen_back: Mapping[str, str] = field(default_factory=dict)
-    state: bytes | None = None
-    pit: Mapping[str, Floats] = field(default_factory=dict)
 
     def adjusted(self, change: Callable[[str, Floats], Floats]) -> TargetDraws:
         """Return the same with each territory's draws changed."""
@@ -113,52 +144,74 @@ def narrowed(panel: Panel, nowcast: Floats | None, target: str) -> tuple[Panel, 
     return panel.without(tuple(s for s in panel.signals if s not in keep)), completed
 
 
-def draw_target(
+def learn_target(
     panel: Panel,
     target: str,
-    territories: Sequence[str],
     *,
-    draws: int,
-    seed: int,
     state: bytes | None,
     nowcast_draws: Floats | None = None,
     models: bool = True,
+) -> Lesson:
+    """Learn one target from all territories of a panel.
+
+    Parameters
+    ----------
+    state
+        What the previous run left, or None.
+    models
+        Whether to ask the models at all, or the yardstick only.
+    """
+    if not models:
+        return Lesson(None, "not asked")
+    kept, completed = narrowed(panel, nowcast_draws, target)
+    try:
+        learned = learn(
+            kept,
+            target,
+            HORIZON_DAYS,
+            state=orjson.loads(state) if state else None,
+            nowcast_draws=completed,
+        )
+    except TooShort as error:
+        return Lesson(None, str(error))
+    except Exception as error:  # a model may fail in ways its library alone knows; the run goes on
+        log.exception("models_failed", target=target)
+        return Lesson(None, f"{type(error).__name__}: {error}")
+    return Lesson(learned)
+
+
+def draw_target(
+    panel: Panel, target: str, territories: Sequence[str], lesson: Lesson, *, draws: int, seed: int
 ) -> TargetDraws:
     """Draw the days of `HORIZONS` of one target.
 
     Parameters
     ----------
     territories
-        Those to draw; the models learn from all of the panel.
-    state
-        What the previous run left, or None.
-    models
-        Whether to ask the models at all, or the yardstick only.
+        Those to draw; the numbers of each are the same whoever else is drawn.
+    lesson
+        What `learn_target` learnt of the same panel.
     """
-    panel, nowcast_draws = narrowed(panel, nowcast_draws, target)
-    able = [t for t in territories if _has_history(panel, target, t)]
+    able = able_territories(panel, target, territories)
     if not able:
         return TargetDraws({}, {})
-    answer, reason = None, "not asked"
-    if models:
-        answer, reason = _ask(panel, target, able, draws, seed, state, nowcast_draws)
+    answer, reason = _answered(lesson, target, able, draws, seed)
     found: dict[str, Floats] = {}
     fallen: dict[str, str] = {}
     for place, territory in enumerate(able):
-        paths = None if answer is None else np.asarray(answer.distribution.draws[place])
+        paths = None if answer is None else np.asarray(answer.draws[place])
         if paths is None or not np.all(np.isfinite(paths)) or _is_wild(panel, target, territory, paths):
             fallen[territory] = reason if paths is None else "not finite or wild"
             paths = draw_yardstick(panel, target, territory, draws, seed)
         found[territory] = np.maximum(paths, 0.0)
-    if answer is None:
+    if answer is None or lesson.learned is None:
         return TargetDraws(found, {}, fallen)
-    return TargetDraws(
-        draws=found,
-        models=_models(answer),
-        fallen_back=fallen,
-        state=orjson.dumps(answer.state, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY),
-        pit={t: answer.pit[:, panel.territories.index(t)] for t in able},
-    )
+    return TargetDraws(draws=found, models=_models(lesson.learned), fallen_back=fallen)
+
+
+def able_territories(panel: Panel, target: str, territories: Sequence[str]) -> list[str]:
+    """Return the territories whose past of a target is long and recent enough to be forecast."""
+    return [t for t in territories if _has_history(panel, target, t)]
 
 
 def _has_history(panel: Panel, target: str, territory: str) -> bool:
@@ -167,38 +220,22 @@ def _has_history(panel: Panel, target: str, territory: str) -> bool:
     return known_days(values) >= LEAST_DAYS and known_days(recent) >= LEAST_DAYS
 
 
-def _ask(
-    panel: Panel,
-    target: str,
-    territories: Sequence[str],
-    draws: int,
-    seed: int,
-    state: bytes | None,
-    nowcast_draws: Floats | None,
-) -> tuple[Forecast | None, str]:
+def _answered(
+    lesson: Lesson, target: str, territories: Sequence[str], draws: int, seed: int
+) -> tuple[ForecastDistribution | None, str]:
+    if lesson.learned is None:
+        return None, lesson.reason
     try:
-        answer = forecast(
-            panel,
-            target,
-            HORIZONS,
-            draws=draws,
-            rng=seed,
-            state=orjson.loads(state) if state else None,
-            nowcast_draws=nowcast_draws,
-            territories=territories,
-        )
-    except TooShort as error:
-        return None, str(error)
-    except Exception as error:  # a model may fail in ways its library alone knows; the run goes on
-        log.exception("models_failed", target=target)
+        return lesson.learned.draw(territories, HORIZONS, draws, seed), ""
+    except (ValueError, ArithmeticError, IndexError) as error:
+        log.exception("draws_failed", target=target)
         return None, f"{type(error).__name__}: {error}"
-    return answer, ""
 
 
-def _models(answer: Forecast) -> dict[str, Any]:
+def _models(learned: Learned) -> dict[str, Any]:
     return {
-        "weights": {name: round(float(w), 4) for name, w in sorted(answer.weights.items())},
-        "left_out": [{"model": m.model, "reason": m.key} for m in answer.left_out],
+        "weights": {name: round(float(w), 4) for name, w in sorted(learned.weights.items())},
+        "left_out": [{"model": m.model, "reason": m.key} for m in learned.left_out],
     }
 
 
