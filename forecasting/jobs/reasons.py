@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from forecasting.attribution import GROUPS, Workplace, medians_with, parts_of
 from forecasting.explain import Explanation, MedianWith, sentence, shapley
 from forecasting.forecast import with_median_nowcast
 from forecasting.jobs.bed_forecast import BedDraws
-from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, TargetDraws, narrowed
+from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, Lesson, TargetDraws, narrowed
 from forecasting.models import REGISTRY
 from forecasting.panel import Panel
 from forecasting.problem import Problem, make_problem
@@ -43,7 +42,6 @@ Floats = NDArray[np.float64]
 Document = Mapping[str, Any]
 TELLING = 0.02
 BED_DAYS = (7, HORIZON_DAYS)
-EMPTY: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def explain(
     target: str,
     flow: TargetDraws,
     nowcast: Floats | None,
-    states: Mapping[str, Mapping[str, Any]] = EMPTY,
+    lesson: Lesson | None = None,
 ) -> Reasons:
     """Explain the published draws of one target; a failure leaves the forecast unexplained.
 
@@ -80,14 +78,15 @@ def explain(
 
     Parameters
     ----------
-    states
-        What each model left after the fit that the draws come from (`Learned.state["models"]`): the parameters of
-        those that keep some. Without them such models are part of the remainder.
+    lesson
+        What the draws come from, for the parameters of the models that keep some; without it they are part of the
+        remainder.
     """
     names = [t for t in flow.draws if t not in flow.fallen_back]
     if not flow.models or not names:
         return Reasons()
     try:
+        states = {} if lesson is None or lesson.learned is None else lesson.learned.state["models"]
         return _explained(panel, target, flow, nowcast, states, names)
     except Exception as error:  # an explanation is worth having, no forecast depends on it
         log.warning("not_explained", target=target, error=f"{type(error).__name__}: {error}")
