@@ -16,7 +16,7 @@ from forecasting.jobs.conduct import make_plan, make_run
 from forecasting.jobs.cycles import unscheduled
 from forecasting.jobs.gather import Asked
 from forecasting.jobs.scheduler import Scheduler
-from forecasting.jobs.spread import compute_part, spread_run
+from forecasting.jobs.spread import answer, spread_run
 from forecasting.run import RunRecord
 from forecasting.store.draft import RunPlan
 from infra.clock import Clock, parse_as_of
@@ -122,8 +122,8 @@ class Forecaster:
             request = orjson.loads(raw or b"")
             kind = request["kind"]
             with connect(self._url, self._settings.this_world) as connection:
-                if kind == "part":
-                    compute_part(connection, int(request["plan"]), int(request["chunk"]))
+                if kind in ("lesson", "part"):
+                    answer(connection, request)
                 elif kind == "run":
                     self._demand(connection, request)
                 else:

@@ -1,28 +1,29 @@
 """Spreading one run over many forecasters: requests on a topic, parts in the database, one run out.
 
-The forecaster that starts the run stores the plan with its inputs, sends a request for each chunk of territories
-and waits. Any forecaster that gets a request computes the chunk and stores its part. When all are there the run
-is sealed. Whatever nobody computed in time, the one that waits computes itself: other forecasters make a run
-faster, never possible.
+The forecaster that starts the run stores the plan with its inputs and an overview of them, and sends a request for each
+lesson: one target, learnt from all territories. When all are learnt it sends one for each chunk of territories,
+which are drawn from the lessons; when all are drawn, the run is sealed. Whatever nobody did in time, the one that
+waits does itself: other forecasters make a run faster, never possible.
 
-Each part fits the pooled models on the whole panel again, so that it is a pure function of the stored inputs and any
-split gives the same bytes; costly single-series models come with their state and are refitted in rotation.
-What is spread is drawing, beds and single series; what is repeated is the pooled fit, so chunks should be large: a
-run gains from few forecasters with many territories each, not from one for each territory.
+Every lesson is a pure function of the stored inputs, every chunk of these and the lessons. So any split among any
+number of forecasters gives the same bytes, and nothing costly is done twice unless somebody dies over it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from forecasting.jobs.compute import Computed, compute
 from forecasting.jobs.conduct import seal
+from forecasting.jobs.forecaster import Lesson
 from forecasting.jobs.gather import Asked, gather
 from forecasting.jobs.inputs import RunInputs
+from forecasting.jobs.lessons import Lessons, Overview, learn_lesson, lesson_names, overview_of
 from forecasting.run import RunRecord
 from forecasting.store import parts
 from forecasting.store.draft import RunPlan
@@ -36,6 +37,7 @@ Send = Callable[[str, Mapping[str, Any]], None]
 
 PATIENCE = 120.0
 LOOK = 0.2
+OVERVIEW = "overview"
 
 
 def spread_run(
@@ -53,23 +55,25 @@ def spread_run(
     Parameters
     ----------
     size
-        Territories per request.
+        Territories per chunk.
+    send
+        Sends a request to whoever listens.
     patience
         Seconds without any new part after which the rest is computed here.
     """
-    documents = gather(connection, plan, asked).documents()
+    gathered = gather(connection, plan, asked).documents()
+    inputs = RunInputs.from_documents(gathered)
     territories = list(plan.scope["territories"])
     chunks = [territories[start : start + size] for start in range(0, len(territories), size)]
-    number = parts.open_plan(connection, plan, documents, chunks)
+    lessons = lesson_names(inputs, territories)
+    documents = {**gathered, OVERVIEW: overview_of(inputs, plan).pack()}
+    number = parts.open_plan(connection, plan, documents, lessons, chunks)
     connection.commit()
     try:
-        if _ask(number, chunks, send):
-            _wait(connection, number, len(chunks), patience)
-        for chunk in sorted(set(range(len(chunks))) - parts.chunks_done(connection, number)):
-            log.warning("part_computed_here", plan=number, chunk=chunk)
-            compute_part(connection, number, chunk)
-        found = parts.read_parts(connection, number)
-        record = seal(connection, plan, documents, merged(found), clock.now())
+        for step, count in ((LESSON, len(lessons)), (CHUNK, len(chunks))):
+            _do(connection, number, step, count, send, patience)
+        found = merged(parts.read_parts(connection, number), _lessons(connection, number, documents, lessons))
+        record = seal(connection, plan, gathered, found, clock.now())
     except BaseException:
         connection.rollback()
         parts.close_plan(connection, number, None)
@@ -80,52 +84,106 @@ def spread_run(
     return record
 
 
-def _ask(number: int, chunks: Sequence[Sequence[str]], send: Send) -> bool:
-    """Send a request for each chunk; return False where nobody can be asked."""
+@dataclass(frozen=True)
+class _Step:
+    """One kind of work that can be asked of others."""
+
+    kind: str
+    done: Callable[[Connection, int], set[int]]
+
+
+LESSON, CHUNK = _Step("lesson", parts.lessons_done), _Step("part", parts.chunks_done)
+
+
+def _do(connection: Connection, number: int, step: _Step, count: int, send: Send, patience: float) -> None:
+    """Have all of one step done, by others as long as they are at it, then here."""
+    if _ask(number, step, count, send):
+        _wait(connection, number, step, count, patience)
+    for which in sorted(set(range(count)) - step.done(connection, number)):
+        log.warning("part_computed_here", plan=number, kind=step.kind, which=which)
+        answer(connection, {"kind": step.kind, "plan": number, "which": which})
+
+
+def _ask(number: int, step: _Step, count: int, send: Send) -> bool:
+    """Send a request for each piece; return False where nobody can be asked."""
     try:
-        for chunk, names in enumerate(chunks):
-            request = {"kind": "part", "plan": number, "chunk": chunk, "territories": list(names)}
-            send(f"{number}/{chunk}", request)
+        for which in range(count):
+            send(f"{number}/{step.kind}/{which}", {"kind": step.kind, "plan": number, "which": which})
     except Exception as error:  # without a broker the run is made here, only slower
         log.warning("requests_not_sent", plan=number, error=f"{type(error).__name__}: {error}")
         return False
     return True
 
 
-def _wait(connection: Connection, number: int, chunks: int, patience: float) -> None:
+def _wait(connection: Connection, number: int, step: _Step, count: int, patience: float) -> None:
     done, since = 0, time.monotonic()
-    while done < chunks and time.monotonic() - since < patience:
-        now_done = len(parts.chunks_done(connection, number))
+    while done < count and time.monotonic() - since < patience:
+        now_done = len(step.done(connection, number))
         connection.rollback()
         if now_done > done:
             done, since = now_done, time.monotonic()
-        elif done < chunks:
+        elif done < count:
             time.sleep(LOOK)
 
 
-def compute_part(connection: Connection, number: int, chunk: int) -> bool:
-    """Compute one chunk of an open plan and commit it; return whether it was still wanted."""
+def answer(connection: Connection, request: Mapping[str, Any]) -> bool:
+    """Do what a request asks and commit it; return whether it was still wanted.
+
+    Parameters
+    ----------
+    request
+        `kind` (`lesson` or `part`), `plan` (its number) and `which` (place among the plan's lessons or chunks).
+    """
+    number, which = int(request["plan"]), int(request["which"])
+    step = LESSON if request["kind"] == LESSON.kind else CHUNK
     opened = parts.read_plan(connection, number)
-    wanted = opened is not None and chunk not in parts.chunks_done(connection, number)
-    connection.rollback()
+    wanted = opened is not None and which not in step.done(connection, number)
     if opened is None or not wanted:
+        connection.rollback()
         return False
-    plan, documents, chunks = opened
-    computed = compute(RunInputs.from_documents(documents), plan, chunks[chunk])
-    part = parts.Part(computed.series, computed.bulletins, computed.states)
-    written = parts.write_part(connection, number, chunk, part)
+    written = (_learn if step is LESSON else _draw)(connection, number, opened, which)
     connection.commit()
-    log.info("part_computed", plan=number, chunk=chunk, territories=len(chunks[chunk]), written=written)
+    log.info("part_computed", plan=number, kind=step.kind, which=which, written=written)
     return written
 
 
-def merged(found: list[parts.Part]) -> Computed:
-    """Return parts as one; the states that parts left are the same in each."""
-    states: dict[str, bytes] = {}
-    for part in found:
-        states |= part.states
+def _learn(connection: Connection, number: int, opened: parts.OpenPlan, which: int) -> bool:
+    connection.rollback()
+    inputs = RunInputs.from_documents(opened.documents)
+    overview = Overview.unpack(opened.documents[OVERVIEW])
+    lesson = learn_lesson(inputs, overview, opened.lessons[which])
+    return parts.write_lesson(connection, number, which, lesson.pack())
+
+
+def _draw(connection: Connection, number: int, opened: parts.OpenPlan, which: int) -> bool:
+    lessons = _lessons(connection, number, opened.documents, opened.lessons)
+    connection.rollback()
+    inputs = RunInputs.from_documents(opened.documents)
+    computed = compute(inputs, opened.plan, opened.chunks[which], lessons)
+    return parts.write_part(connection, number, which, parts.Part(computed.series, computed.bulletins))
+
+
+def _lessons(
+    connection: Connection, number: int, documents: Mapping[str, bytes], names: Sequence[str]
+) -> Lessons:
+    """Read what was learnt; a lesson that is missing, as when a request came early, is learnt here."""
+    inputs: RunInputs | None = None
+    overview = Overview.unpack(documents[OVERVIEW])
+    stored = parts.read_lessons(connection, number)
+    found: dict[str, Lesson] = {}
+    for place, name in enumerate(names):
+        if place in stored:
+            found[name] = Lesson.unpack(stored[place])
+        else:
+            inputs = inputs or RunInputs.from_documents(documents)
+            found[name] = learn_lesson(inputs, overview, name)
+    return Lessons(overview, found)
+
+
+def merged(found: Sequence[parts.Part], lessons: Lessons) -> Computed:
+    """Return parts as one, with the states that the lessons leave."""
     return Computed(
         series=tuple(s for part in found for s in part.series),
         bulletins=tuple(b for part in found for b in part.bulletins),
-        states=states,
+        states=lessons.states,
     )

@@ -1,7 +1,8 @@
-"""Parts of a run that workers compute: the open plan, its requests, and what came back.
+"""Parts of a run that workers compute: the open plan, its lessons and chunks, and what came back.
 
-A plan is cut into chunks by a size that does not depend on how many workers there are, and every chunk's result
-depends on the plan's inputs alone. So it does not matter who computes a chunk, or if two do.
+First come lessons, what is learnt of one target from all territories; then chunks of territories. A plan is cut by a
+size that does not depend on how many workers there are; a lesson depends on the plan's inputs alone, a chunk on
+these and the lessons. So it does not matter who computes one, or if two do.
 """
 
 from __future__ import annotations
@@ -33,17 +34,40 @@ class Part:
 
     series: tuple[SeriesForecast, ...]
     bulletins: tuple[TerritoryBulletin, ...]
-    states: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenPlan:
+    """A plan that is being computed.
+
+    Attributes
+    ----------
+    documents
+        Its inputs, by name.
+    lessons
+        Names of what is learnt before any territory is drawn.
+    chunks
+        Territories of each chunk.
+    """
+
+    plan: RunPlan
+    documents: Mapping[str, bytes]
+    lessons: tuple[str, ...]
+    chunks: tuple[tuple[str, ...], ...]
 
 
 def open_plan(
-    connection: Connection, plan: RunPlan, documents: Mapping[str, bytes], chunks: Sequence[Sequence[str]]
+    connection: Connection,
+    plan: RunPlan,
+    documents: Mapping[str, bytes],
+    lessons: Sequence[str],
+    chunks: Sequence[Sequence[str]],
 ) -> int:
     """Store a plan with its inputs so that workers can compute it; the caller commits. Return its number."""
     row = connection.execute(
         "INSERT INTO run_plan (plan, inputs, chunks) VALUES (%s, %s, %s) RETURNING id",
         (
-            Jsonb({**plan_document(plan), "chunks": [list(c) for c in chunks]}),
+            Jsonb({**plan_document(plan), "lessons": list(lessons), "chunks": [list(c) for c in chunks]}),
             canonical.compress(bytes_of_blobs(documents)),
             len(chunks),
         ),
@@ -51,39 +75,71 @@ def open_plan(
     return int(row[0]) if row else 0
 
 
-def read_plan(
-    connection: Connection, number: int
-) -> tuple[RunPlan, dict[str, bytes], list[list[str]]] | None:
-    """Return an open plan, its inputs and chunks; None when it is sealed or abandoned."""
+def read_plan(connection: Connection, number: int) -> OpenPlan | None:
+    """Return an open plan; None when it is sealed or abandoned."""
     row = connection.execute(
         "SELECT plan, inputs FROM run_plan WHERE id = %s AND inputs IS NOT NULL", (number,)
     ).fetchone()
     if row is None:
         return None
     document = row[0]
-    return plan_of(document), blobs_of_bytes(canonical.decompress(row[1])), document["chunks"]
+    return OpenPlan(
+        plan=plan_of(document),
+        documents=blobs_of_bytes(canonical.decompress(row[1])),
+        lessons=tuple(document["lessons"]),
+        chunks=tuple(tuple(c) for c in document["chunks"]),
+    )
+
+
+def write_lesson(connection: Connection, number: int, lesson: int, content: bytes) -> bool:
+    """Store what was learnt; return False when it was there already or the plan is closed."""
+    return _write(connection, number, _place(lesson), content)
 
 
 def write_part(connection: Connection, number: int, chunk: int, part: Part) -> bool:
     """Store a chunk's result; return False when it was there already or the plan is closed."""
-    content = part_bytes(part)
+    return _write(connection, number, chunk, part_bytes(part))
+
+
+def _write(connection: Connection, number: int, place: int, content: bytes) -> bool:
     done = connection.execute(
         "INSERT INTO run_part (plan_id, chunk, content, digest)"
         " SELECT id, %s, %s, %s FROM run_plan WHERE id = %s AND inputs IS NOT NULL ON CONFLICT DO NOTHING",
-        (chunk, canonical.compress(content), bytes.fromhex(canonical.digest(content)), number),
+        (place, canonical.compress(content), bytes.fromhex(canonical.digest(content)), number),
     )
     return done.rowcount == 1
 
 
+def _place(lesson: int) -> int:
+    """Return where a lesson is kept: before the chunks, counted down from -1."""
+    return -1 - lesson
+
+
+def lessons_done(connection: Connection, number: int) -> set[int]:
+    """Return the lessons of a plan that are learnt."""
+    rows = connection.execute("SELECT chunk FROM run_part WHERE plan_id = %s AND chunk < 0", (number,))
+    return {-1 - row[0] for row in rows}
+
+
 def chunks_done(connection: Connection, number: int) -> set[int]:
     """Return the chunks of a plan that are computed."""
-    rows = connection.execute("SELECT chunk FROM run_part WHERE plan_id = %s", (number,))
+    rows = connection.execute("SELECT chunk FROM run_part WHERE plan_id = %s AND chunk >= 0", (number,))
     return {row[0] for row in rows}
+
+
+def read_lessons(connection: Connection, number: int) -> dict[int, bytes]:
+    """Return what was learnt for a plan, by the place of the lesson."""
+    rows = connection.execute(
+        "SELECT chunk, content FROM run_part WHERE plan_id = %s AND chunk < 0", (number,)
+    )
+    return {-1 - row[0]: canonical.decompress(row[1]) for row in rows}
 
 
 def read_parts(connection: Connection, number: int) -> list[Part]:
     """Return the computed parts of a plan in the order of its chunks."""
-    rows = connection.execute("SELECT content FROM run_part WHERE plan_id = %s ORDER BY chunk", (number,))
+    rows = connection.execute(
+        "SELECT content FROM run_part WHERE plan_id = %s AND chunk >= 0 ORDER BY chunk", (number,)
+    )
     return [part_of(canonical.decompress(row[0])) for row in rows]
 
 
@@ -128,7 +184,6 @@ def plan_of(document: Mapping[str, Any]) -> RunPlan:
 def part_bytes(part: Part) -> bytes:
     """Return a part as canonical bytes."""
     blobs = {f"series/{n:06d}": series_bytes(s) for n, s in enumerate(part.series)}
-    blobs |= {f"state/{name}": content for name, content in part.states.items()}
     blobs["bulletins"] = canonical.document([bulletin_document(b) for b in part.bulletins])
     return bytes_of_blobs(blobs)
 
@@ -139,9 +194,6 @@ def part_of(content: bytes) -> Part:
     return Part(
         series=tuple(series_of(blobs[name]) for name in sorted(blobs) if name.startswith("series/")),
         bulletins=tuple(bulletin_of(d) for d in canonical.read_document(blobs["bulletins"])),
-        states={
-            name.removeprefix("state/"): blob for name, blob in blobs.items() if name.startswith("state/")
-        },
     )
 
 
