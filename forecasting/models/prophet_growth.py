@@ -7,13 +7,16 @@ the trend turns. A few territories are fitted a run, the longest-unfitted first;
 regression kept in the state, shrunk to the median over territories, carry the others and the days between.
 
 Its past forecasts are kept in the state too, as rehearsing it would mean fitting it anew for every past
-week; so it has a record, and a weight, from its third run on.
+week. Its record is made of forecasts it did make, and of "no change" at the origins before: once
+`FEWEST_ORIGINS` of the origins rehearsed are its own it is weighed, by what it was worth against no change. Until
+then it has no weight.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +25,15 @@ import pandas as pd
 
 from forecasting.models.base import CannotForecast, Fitted, State
 from forecasting.models.leading import filled_level, leading_signals
-from forecasting.models.rotation import due, pooled_parameters, remember
+from forecasting.models.rotation import due, known_by, pooled_parameters, regressors, remember, today_of
 from forecasting.problem import Problem
 from forecasting.spread import intervals
 from forecasting.transforms import Floats, lagged
 
 SHORTEST_WEEKS = 8
-KEPT_ORIGINS = 26
+KEPT_ORIGINS = 70
+FEWEST_ORIGINS = 4
+STALE_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,16 @@ class ProphetGrowth:
             raise CannotForecast(
                 "history.short", weeks=len(problem.z) // problem.weekly_step, needed=SHORTEST_WEEKS
             )
-        names = tuple(state.get("signals") or leading_signals(problem, 2))
-        names = tuple(n for n in names if n in problem.signals)
-        same = names == tuple(state.get("signals", names))
-        before: State = state if same else {}
+        names, before = regressors(problem, known_by(problem, state), lambda: leading_signals(problem, 2))
         fresh = {i: self._estimate(problem, i, names) for i in due(problem, before, self.cadence, self.most)}
         kept = remember(problem, before, fresh)
-        growth = _growth(problem, pooled_parameters(problem, kept, 1 + len(names)), names)
+        growth = _growth(problem, pooled_parameters(problem, _lively(problem, kept), 1 + len(names)), names)
         history = _history(problem, before, growth)
-        points = _points(problem, history)
-        quantiles = intervals(problem, points, [*problem.rehearsals, len(problem.z) - 1])
-        new = {"signals": list(names), "parameters": kept, "history": history}
+        quantiles = intervals(problem, _points(problem, history), [*problem.rehearsals, len(problem.z) - 1])
+        own = [str(problem.dates[origin]) in history for origin in problem.rehearsals]
+        if sum(own) < FEWEST_ORIGINS:
+            quantiles[:-1] = np.nan
+        new = {**before, "parameters": kept, "history": history}
         return Fitted(
             self.name, problem.anchors, quantiles[-1], quantiles[:-1], state=new, refitted=len(fresh)
         )
@@ -138,22 +142,34 @@ def carried_level(problem: Problem) -> Floats:
     return np.asarray(problem.scale.back(np.nan_to_num(problem.level, nan=0.05**0.25)) / problem.scale.size)
 
 
-def _history(problem: Problem, state: State, growth: Floats) -> dict[str, dict[str, list[float]]]:
-    """Past forecasts by origin and territory, the newest `KEPT_ORIGINS`, with today's added."""
+def _lively(problem: Problem, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Estimates of the last `STALE_DAYS`: a slope says where things went when it was fitted."""
+    today = np.datetime64(today_of(problem), "D")
+    return {t: p for t, p in kept.items() if (today - np.datetime64(p["on"], "D")).astype(int) <= STALE_DAYS}
+
+
+def _history(problem: Problem, state: State, growth: Floats) -> dict[str, dict[str, Any]]:
+    """Past forecasts by origin, the newest `KEPT_ORIGINS`, with today's added."""
     history = dict(state.get("history", {}))
-    today = {t: [round(float(v), 5) for v in growth[i]] for i, t in enumerate(problem.panel.territories)}
-    history[str(problem.dates[-1])] = today
+    history[str(problem.dates[-1])] = {
+        "on": today_of(problem),
+        "anchors": list(problem.anchors),
+        "growth": {
+            t: [round(float(v), 4) for v in growth[i]] for i, t in enumerate(problem.panel.territories)
+        },
+    }
     return {origin: history[origin] for origin in sorted(history)[-KEPT_ORIGINS:]}
 
 
-def _points(problem: Problem, history: dict[str, dict[str, list[float]]]) -> Floats:
-    points = np.full((*problem.z.shape, len(problem.anchors)), np.nan)
+def _points(problem: Problem, history: Mapping[str, Mapping[str, Any]]) -> Floats:
+    """Past forecasts on the problem's time axis; "no change" where none was made, so that no time goes unscored."""
+    points = np.zeros((*problem.z.shape, len(problem.anchors)))
     position = {str(d): t for t, d in enumerate(problem.dates)}
-    for origin, by_territory in history.items():
+    for origin, past in history.items():
         if origin not in position:
             continue
+        both = [(a, past["anchors"].index(s)) for a, s in enumerate(problem.anchors) if s in past["anchors"]]
         for i, territory in enumerate(problem.panel.territories):
-            values = by_territory.get(territory, [])
-            if len(values) == len(problem.anchors):
-                points[position[origin], i] = values
+            for a, at in both if territory in past["growth"] else ():
+                points[position[origin], i, a] = past["growth"][territory][at]
     return points

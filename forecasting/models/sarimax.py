@@ -8,25 +8,44 @@ Parameters are estimated by statsmodels (Durbin & Koopman 2012, the state-space 
 territories a run, the longest-unfitted first, kept in the state, and shrunk halfway to the median over
 territories, which also serves those never fitted. Between fits only the recursion runs, for all territories
 at once. Regressors not known yet are damped forward by their own autocorrelation.
+
+Past origins are rehearsed with parameters, and regressors, chosen from what came before them
+(`forecasting.models.past_blocks`), so that its record is not better than it was.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.models.base import CannotForecast, Fitted, State
 from forecasting.models.leading import filled_level, leading_signals
-from forecasting.models.rotation import due, pooled_parameters, remember
+from forecasting.models.past_blocks import Block, as_known_at, blocks
+from forecasting.models.rotation import (
+    due,
+    enough,
+    hashed,
+    known_by,
+    pooled_parameters,
+    regressors,
+    remember,
+    today_of,
+)
 from forecasting.problem import Problem
 from forecasting.spread import intervals
 from forecasting.transforms import Floats
 
 SHORTEST = 12
 LONGEST = 104
+MEMORY = 60
+"""Steps the recursion starts before it is read: what came earlier has faded."""
+PER_BLOCK = 6
+"""Territories estimated for a block of past origins."""
 
 
 @dataclass(frozen=True)
@@ -51,30 +70,83 @@ class Sarimax:
         step, times = steps_of(problem)
         if len(times) < SHORTEST:
             raise CannotForecast("history.short", steps=len(times), needed=SHORTEST)
-        known = np.isfinite(problem.z[times]).any(axis=1)
-        names = tuple(state.get("signals") or leading_signals(problem, min(3, len(times) // 12)))
-        names = tuple(n for n in names if n in problem.signals)
-        z, x = levels_at(problem, names, times)
-        start = int(np.argmax(known))
-        chosen = (
-            due(problem, state, self.cadence, self.most)
-            if names == tuple(state.get("signals", names))
-            else None
-        )
-        fresh = {i: _estimate(z[start:, i], x[start:, i], bool(names)) for i in chosen or ()}
-        kept = remember(problem, state, fresh)
-        parameters = pooled_parameters(problem, kept, 3 if not names else 2 + len(names))
+        before = known_by(problem, state)
+        most = most_signals(len(times))
+        names, before = regressors(problem, before, lambda: leading_signals(problem, most))
+        fresh = estimates(problem, times, names, due(problem, before, self.cadence, self.most))
+        kept = remember(problem, before, fresh)
+        leads = tuple(a // step for a in problem.anchors)
+        # A past with too little before it to estimate from is rehearsed as "no change", which is what the model is
+        # without parameters: left out, quiet or wild times would be missing from its record alone.
         points = np.full((*problem.z.shape, len(problem.anchors)), np.nan)
-        points[times] = recursion(z, x, parameters, tuple(a // step for a in problem.anchors))
+        points[times] = 0.0
+        z, x = levels_at(problem, names, times[-MEMORY:])
+        parameters = pooled_parameters(problem, kept, n_parameters(names))
+        points[times[-1]] = recursion(z, x, parameters, leads)[-1]
+        past = rehearsed_blocks(problem, times, before.get("blocks", {}))
+        for block in blocks(problem, times, SHORTEST):
+            points[times[block.first : block.end]] = _rehearse(problem, times, block, past[block.name], leads)
         quantiles = intervals(problem, points, [*problem.rehearsals, len(problem.z) - 1])
         return Fitted(
             self.name,
             problem.anchors,
             quantiles[-1],
             quantiles[:-1],
-            state={"signals": list(names), "parameters": kept},
+            state={**before, "parameters": kept, "blocks": past},
             refitted=len(fresh),
         )
+
+
+def most_signals(steps: int) -> int:
+    """How many regressors so many steps bear."""
+    return min(3, steps // 12)
+
+
+def n_parameters(names: tuple[str, ...]) -> int:
+    """Count the parameters of one territory: regression (one that is nothing without signals), ar, ma."""
+    return 2 + max(len(names), 1)
+
+
+def estimates(
+    problem: Problem, times: NDArray[np.int64], names: tuple[str, ...], chosen: Sequence[int]
+) -> dict[int, list[float]]:
+    """Estimate the parameters of some territories from some steps, by position."""
+    z, x = levels_at(problem, names, times)
+    start = int(np.argmax(np.isfinite(problem.z[times]).any(axis=1)))
+    return {i: _estimate(z[start:, i], x[start:, i], bool(names)) for i in chosen}
+
+
+def rehearsed_blocks(problem: Problem, times: NDArray[np.int64], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of each block of past origins from before its cut: kept ones, and those missing estimated."""
+    found = {}
+    for block in blocks(problem, times, SHORTEST):
+        if block.name in kept and set(kept[block.name]["signals"]) <= set(problem.signals):
+            found[block.name] = kept[block.name]
+            continue
+        then = as_known_at(problem, block.known)
+        steps = times[times < block.known]
+        names = leading_signals(then, most_signals(len(steps)))
+        usable = [i for i in range(then.z.shape[1]) if enough(then.z[:, i], problem.weekly_step)]
+        order = sorted(usable, key=lambda i: hashed(problem.panel.territories[i] + block.name))
+        fresh = estimates(then, steps, names, sorted(order[:PER_BLOCK]))
+        found[block.name] = {
+            "on": today_of(problem),
+            "signals": list(names),
+            "parameters": remember(problem, {}, fresh),
+        }
+    return found
+
+
+def _rehearse(
+    problem: Problem, times: NDArray[np.int64], block: Block, past: Mapping[str, Any], leads: tuple[int, ...]
+) -> Floats:
+    """Forecast changes from every origin of a block, shape (origin, territory, lead), with nothing later."""
+    names = tuple(past["signals"])
+    parameters = pooled_parameters(problem, past["parameters"], n_parameters(names))
+    first = max(0, block.first - MEMORY)
+    z, x = levels_at(problem, names, times[first : block.end])
+    growth = np.diff(x, axis=0, prepend=x[:1])[: block.first - first]
+    return recursion(z, x, parameters, leads, autocorrelation(growth))[block.first - first :]
 
 
 def steps_of(problem: Problem) -> tuple[int, NDArray[np.int64]]:
@@ -116,11 +188,24 @@ def _estimate(z: Floats, x: Floats, with_signals: bool) -> list[float]:
     return [round(float(v), 6) for v in np.nan_to_num(np.clip(values, -3.0, 3.0))]
 
 
-def recursion(z: Floats, x: Floats, parameters: Floats, leads: tuple[int, ...]) -> Floats:
-    """Forecast changes from every step to every lead, shape (step, territory, lead)."""
+def recursion(
+    z: Floats, x: Floats, parameters: Floats, leads: tuple[int, ...], damping: Floats | None = None
+) -> Floats:
+    """Forecast changes from every step to every lead, shape (step, territory, lead).
+
+    Parameters
+    ----------
+    z, x : ndarray
+        As `levels_at` gives them.
+    parameters : ndarray, shape (territory, parameter)
+    leads : tuple of int
+        In steps.
+    damping : ndarray, shape (signal,), optional
+        What is left of a regressor's growth a step later; by default its autocorrelation in ``x``.
+    """
     beta, ar, ma = parameters[:, :-2], parameters[:, -2], parameters[:, -1]
     growth = np.diff(x, axis=0, prepend=x[:1])
-    persistence = _autocorrelation(growth)
+    damping = autocorrelation(growth) if damping is None else damping
     dz = np.diff(z, axis=0, prepend=z[:1])
     out = np.zeros((*z.shape, len(leads)))
     w = np.zeros(z.shape[1])
@@ -133,13 +218,13 @@ def recursion(z: Floats, x: Floats, parameters: Floats, leads: tuple[int, ...]) 
         step, total, ahead = ar * w + ma * e, np.zeros(z.shape[1]), growth[t]
         for lead in range(1, max(leads) + 1):
             total = total + step + (beta * ahead).sum(axis=-1)
-            step, ahead = ar * step, ahead * persistence
+            step, ahead = ar * step, ahead * damping
             if lead in leads:
                 out[t, :, leads.index(lead)] = total
     return np.clip(out, -1.0, 1.0)
 
 
-def _autocorrelation(growth: Floats) -> Floats:
+def autocorrelation(growth: Floats) -> Floats:
     """Pooled lag-one autocorrelation of each regressor's growth, between 0 and 0.9."""
     against = (growth[1:] * growth[:-1]).sum(axis=(0, 1))
     power = (growth**2).sum(axis=(0, 1))
