@@ -12,8 +12,8 @@ needs neither: its parts are coefficients times features. Calibration and cohere
 a little after the models spoke; that is the *remainder*, named and shown, so reference + parts + remainder =
 published median always.
 
-Group keys are ``own``, ``emergency``, ``calls``, ``laboratory``, ``calendar``; sentences are in
-:mod:`forecasting.messages`.
+Group keys are ``own``, ``emergency``, ``calls``, ``laboratory``, ``calendar``; whoever shows an explanation words
+it, and the parameters of its sentence are listed in :mod:`forecasting.message_keys`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Sentence:
     key : str
         Message key.
     parameters : mapping of str to str or number
-        For :func:`forecasting.messages.render`.
+        As listed in :mod:`forecasting.message_keys`.
     """
 
     key: str

@@ -7,22 +7,12 @@ to 1, beds as numbers, signals, syndromes, units and groups by their keys.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Mapping
-
-from forecasting.messages import SENTENCES
 
 _DAY = ("unit", "day", "horizon", "probability", "needed", "free", "driver", "trend", "basis")
 _CALM = ("unit", "day", "horizon", "probability", "needed", "free", "driver", "trend", "basis", "until")
 
-_MONITORED = {
-    key: tuple(sorted({name.lower() for _, name, _, _ in string.Formatter().parse(sentences[0]) if name}))
-    for key, sentences in SENTENCES.items()
-}
-
 MESSAGE_KEYS: Mapping[str, tuple[str, ...]] = {
-    # What the monitors and checks of inputs say, worded in `forecasting.messages`.
-    **_MONITORED,
     # The headline where beds free are known (census) or estimated; `basis` says which.
     "headline.green": _CALM,
     "headline.yellow": _DAY,
@@ -48,6 +38,23 @@ MESSAGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "trust.models_failed": ("target",),
     "trust.old_stock": ("unit", "days"),
     "trust.partial": ("missing",),
+    # What the monitors of forecasts say (`forecasting.trust`), ...
+    "trust.forecast_too_low": ("evidence", "error_ratio"),
+    "trust.forecast_too_high": ("evidence", "error_ratio"),
+    "trust.forecast_too_narrow": ("evidence", "error_ratio"),
+    "trust.forecast_implausible": ("signal", "median", "usual"),
+    "trust.parent_flagged": ("parent",),
+    # ... and the checks of inputs (`forecasting.input_checks`).
+    "trust.signal_stale": ("signal", "age", "usual"),
+    "trust.input_negative": ("signal", "value", "usual"),
+    "trust.input_out_of_range": ("signal", "value", "usual"),
+    "trust.input_flat": ("signal", "value", "usual"),
+    "trust.lag_moved": ("signal", "before", "now"),
+    "trust.delays_changed": ("signal", "delay", "before", "now"),
+    # Why a forecast moves (`forecasting.explain`).
+    "explain.rise": ("median", "reference", "driver", "amount"),
+    "explain.fall": ("median", "reference", "driver", "amount"),
+    "explain.steady": ("median", "reference"),
 }
 """Parameter names by message key."""
 

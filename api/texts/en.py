@@ -24,8 +24,8 @@ ENGLISH: dict[str, str] = {
     "group.calls": "calls and doctors’ visits",
     "group.emergency": "emergency departments",
     "group.laboratory": "laboratories",
-    "group.own": "hospitals",
-    "group.calendar": "calendar",
+    "group.own": "recent course in hospital",
+    "group.calendar": "calendar and national trend",
     "group.remainder": "the remainder",
     "group.unknown": "not determined",
     "target_signal.admissions": "Admissions",
@@ -41,29 +41,29 @@ ENGLISH: dict[str, str] = {
     "trend.falling": "falling",
     # Headlines, as in forecasting.message_keys
     "headline.green": "No shortage of beds expected until {until:day}. The tightest: {unit:unit}, {day:day}, "
-    "{needed:number} {unit:beds_of} needed for {free:number} available ({probability:percent} risk). "
+    "{needed:number} beds needed for {free:number} available ({probability:risk} risk). "
     "Trend: {trend:trend}.",
     "headline.yellow": "{day:sentence_day}, {needed:number} {unit:beds_of} might be needed for "
     "{free:number} available: "
-    "{probability:percent} risk of running short. Trend: {trend:trend}.",
+    "{probability:risk} risk of running short. Trend: {trend:trend}.",
     "headline.orange": "{day:sentence_day}, {needed:number} {unit:beds_of} will probably be needed for "
     "{free:number} "
-    "available: {probability:percent} risk of running short. Trend: {trend:trend}.",
+    "available: {probability:risk} risk of running short. Trend: {trend:trend}.",
     "headline.red": "{day:sentence_day}, {unit:beds_of} will probably run short: {needed:number} needed for "
-    "{free:number} available, {probability:percent} risk. Trend: {trend:trend}.",
+    "{free:number} available, {probability:risk} risk. Trend: {trend:trend}.",
     "pressure.green": "Usual pressure until {until:day}. The tightest: {unit:unit}, {day:day}, "
-    "{needed:number} {unit:beds_of} needed; level rarely exceeded here: {free:number}. Trend: {trend:trend}.",
-    "pressure.yellow": "{day:sentence_day}, {probability:percent} risk that the {unit:beds_of} needed "
+    "{needed:number} beds needed; level rarely exceeded here: {free:number}. Trend: {trend:trend}.",
+    "pressure.yellow": "{day:sentence_day}, {probability:risk} risk that the {unit:beds_of} needed "
     "({needed:number}) exceed the level rarely reached here ({free:number}). Trend: {trend:trend}.",
-    "pressure.orange": "{day:sentence_day}, {probability:percent} risk that the {unit:beds_of} needed "
+    "pressure.orange": "{day:sentence_day}, {probability:risk} risk that the {unit:beds_of} needed "
     "({needed:number}) exceed the level rarely reached here ({free:number}). Trend: {trend:trend}.",
     "pressure.red": "{day:sentence_day}, the {unit:beds_of} needed ({needed:number}) will probably exceed "
     "the level "
-    "rarely reached here ({free:number}): {probability:percent} risk. Trend: {trend:trend}.",
+    "rarely reached here ({free:number}): {probability:risk} risk. Trend: {trend:trend}.",
     "headline.kept": "The risk goes down ({raw_colour:colour}); the colour stays {colour:colour} until a "
     "second cycle confirms "
     "it. {day:sentence_day}: {needed:number} {unit:beds_of} needed for {free:number} available, "
-    "{probability:percent} risk.",
+    "{probability:risk} risk.",
     "grey.no_data": "Not known: too few data to forecast {unit:beds_of}.",
     "grey.no_capacity": "Not known: the number of {unit:beds_of} available is unknown.",
     "grey.broken": "Not known: the forecast cannot be relied on at present.",
@@ -83,6 +83,8 @@ ENGLISH: dict[str, str] = {
     "error).",
     "trust.forecast_too_narrow": "Recent intervals were too narrow ({error_ratio:decimal} times the "
     "expected error).",
+    "trust.forecast_implausible": "The models' forecast of “{signal:signal}” ({median:number} a day) is out of "
+    "proportion to the present level ({usual:number}): fallback forecast by persistence.",
     "trust.parent_flagged": "Forecasts of the territory around it ({parent:place}) are going wrong.",
     "trust.signal_stale": "{signal:signal}: the newest value is {age:number} {age:plural(day|days)} old "
     "(usually {usual:number}).",
@@ -95,16 +97,26 @@ ENGLISH: dict[str, str] = {
     "trust.delays_changed": "Reporting delays of “{signal:signal}” changed: after {delay:number} "
     "{delay:plural(day|days)} {now:percent} is in, not {before:percent}.",
     # Why the forecast moves
-    "explain.rise": "The forecast ({median:number}) is above the present level ({reference:number}), "
-    "mainly from: "
-    "{driver:group} ({amount:number}).",
-    "explain.fall": "The forecast ({median:number}) is below the present level ({reference:number}), "
-    "mainly from: "
-    "{driver:group} ({amount:number}).",
-    "explain.steady": "The forecast ({median:number}) stays at the present level ({reference:number}).",
+    "explain.rise": "In {days:number} days, {median:number} {signal:explained}, above the present level "
+    "({reference:number}), mainly from: {driver:group} ({amount:signed}).",
+    "explain.fall": "In {days:number} days, {median:number} {signal:explained}, below the present level "
+    "({reference:number}), mainly from: {driver:group} ({amount:signed}).",
+    "explain.steady": "In {days:number} days, {median:number} {signal:explained}, near the present level "
+    "({reference:number}).",
+    "explain.rise.beds": "In {days:number} days, {median:number} {signal:explained}, more than if admissions kept "
+    "their level ({reference:number}), mainly from: {driver:group} ({amount:signed}).",
+    "explain.fall.beds": "In {days:number} days, {median:number} {signal:explained}, fewer than if admissions kept "
+    "their level ({reference:number}), mainly from: {driver:group} ({amount:signed}).",
+    "explain.steady.beds": "In {days:number} days, {median:number} {signal:explained}, as if admissions kept "
+    "their level ({reference:number}).",
+    "explained.admissions": "admissions a day",
+    "explained.critical_admissions": "critical care admissions a day",
+    "explained.ed_visits": "emergency visits a day",
+    "explained.occupied_beds": "ward beds",
+    "explained.occupied_critical_beds": "critical care beds",
     "trust.unknown": "A monitor of the model reports an anomaly ({name}).",
     # Sentences of bulletins
-    "day.headline": "{unit:unit}, {day:day}: {probability:percent} risk of running short",
+    "day.headline": "{unit:unit}, {day:day}: {probability:risk} risk of running short",
     # Trust
     "trust.ok": "Normal trust",
     "trust.degraded": "Reduced trust",
@@ -138,6 +150,11 @@ ENGLISH: dict[str, str] = {
     "hero.unknown": "Vigilance unknown",
     "hero.today": "Hospital beds, next 7 days",
     "hero.why": "Main signal: {group:group}",
+    "moves.title": "What moves the forecast",
+    "moves.lead": "In {days:number} days, {published:number} {unit:beds_of}; {reference:number} if "
+    "admissions kept their level.",
+    "moves.amount": "{amount:signed} {amount:plural(bed|beds)}",
+    "moves.nothing": "No signal moves it away from the present level of admissions.",
     "issued.by": "Issued by {issuer}",
     "issued.at": "{moment:moment}",
     "issued.at.label": "Issued",
@@ -154,7 +171,7 @@ ENGLISH: dict[str, str] = {
     "strip.title": "Fourteen days",
     "strip.lead": "The probability that beds needed exceed beds available, day by day.",
     "strip.today": "Today",
-    "strip.day": "{unit:unit}, {day:day}: {colour:colour}, {probability:percent} risk",
+    "strip.day": "{unit:unit}, {day:day}: {colour:colour}, {probability:risk} risk",
     "strip.day.unknown": "{unit:unit}, {day:day}: {colour:colour}, risk unknown",
     "strip.legend": "What the colours say",
     "basis.census": "Beds available from the census of patients present.",
@@ -189,8 +206,6 @@ ENGLISH: dict[str, str] = {
     "signals.lead": "The signals that move before admissions do, and by how many days.",
     "signals.days": "{days:decimal} {days:plural(day|days)} ahead",
     "signals.interval": "between {low:decimal} and {high:decimal} days, eight times in ten",
-    "signals.same_day": "the same day",
-    "signals.unknown": "lead unknown",
     "signals.strength": "Strength of the link: {strength:percent}",
     "signals.target": "Ahead of: {target}",
     "signals.empty": "No leading signal is measured here yet: about eight weeks of data are needed.",
@@ -204,7 +219,9 @@ ENGLISH: dict[str, str] = {
     "partners.newest": "data to {day:short_day}",
     "partners.never": "no data received",
     "partners.reported": "received {text}",
+    "partners.heard": "last data received {text}",
     "partners.signals": "{count:number} {count:plural(signal|signals)}",
+    "partners.signals.behind": "{count:number} {count:plural(signal|signals)}, {behind:number} of them late",
     "partners.empty": "No partner has sent data yet. To begin: “meteo simulate” or “meteo replay”.",
     "partners.column.partner": "Partner",
     "partners.column.signal": "Signal",
@@ -232,7 +249,7 @@ ENGLISH: dict[str, str] = {
     "Ouverte 2.0).",
     "footer.privacy": "No count below {threshold:number} from a partner is published.",
     # Empty states
-    "empty.title": "No bulletin for {name} yet",
+    "empty.title": "No bulletin for {place:the_place} yet",
     "empty.explained": "A bulletin appears at each cycle once data are in. Until then the vigilance is "
     "unknown (grey), "
     "never green.",
@@ -255,6 +272,9 @@ ENGLISH: dict[str, str] = {
     "problem.no_forecast": "No forecast",
     "problem.no_forecast.detail": "No forecast of “{target}” for “{value}” at that moment. Targets there "
     "are: {known}.",
+    "problem.no_facility": "No forecast of that hospital",
+    "problem.no_facility.detail": "No forecast of the hospital “{facility}” in “{value}” at that moment. Hospitals "
+    "forecast there are: {known}.",
     "problem.unknown_signal": "Unknown signal",
     "problem.unknown_signal.detail": "No signal is called “{value}”: the list is at /v1/signals.",
     "problem.unknown_target": "Unreadable target",

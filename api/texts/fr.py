@@ -24,8 +24,8 @@ FRENCH: dict[str, str] = {
     "group.calls": "appels et actes de médecins",
     "group.emergency": "urgences",
     "group.laboratory": "laboratoires",
-    "group.own": "hôpitaux",
-    "group.calendar": "calendrier",
+    "group.own": "évolution récente à l’hôpital",
+    "group.calendar": "calendrier et tendance nationale",
     "group.remainder": "le reste",
     "group.unknown": "non déterminé",
     "target_signal.admissions": "Admissions",
@@ -41,33 +41,30 @@ FRENCH: dict[str, str] = {
     "trend.falling": "en baisse",
     # Headlines, as in forecasting.message_keys
     "headline.green": "Pas de manque de lits attendu d’ici au {until:day}. Le plus tendu : {unit:unit}, "
-    "{day:day}, "
-    "{needed:number} {unit:beds_of} nécessaires pour {free:number} disponibles ({probability:percent} de "
-    "risque). "
+    "{day:day}, {needed:number} lits nécessaires pour {free:number} disponibles ({probability:risk} de risque). "
     "Tendance {trend:trend}.",
     "headline.yellow": "{day:sentence_day}, il faudrait {needed:number} {unit:beds_of} pour "
     "{free:number} disponibles : "
-    "{probability:percent} de risque d’en manquer. Tendance {trend:trend}.",
+    "{probability:risk} de risque d’en manquer. Tendance {trend:trend}.",
     "headline.orange": "{day:sentence_day}, il faudra sans doute {needed:number} {unit:beds_of} pour "
     "{free:number} "
-    "disponibles : {probability:percent} de risque d’en manquer. Tendance {trend:trend}.",
+    "disponibles : {probability:risk} de risque d’en manquer. Tendance {trend:trend}.",
     "headline.red": "{day:sentence_day}, les {unit:beds_of} manqueront probablement : {needed:number} "
     "nécessaires pour "
-    "{free:number} disponibles, {probability:percent} de risque. Tendance {trend:trend}.",
+    "{free:number} disponibles, {probability:risk} de risque. Tendance {trend:trend}.",
     "pressure.green": "Pression habituelle d’ici au {until:day}. Le plus tendu : {unit:unit}, {day:day}, "
-    "{needed:number} {unit:beds_of} nécessaires ; niveau rarement dépassé ici : {free:number}. Tendance "
-    "{trend:trend}.",
-    "pressure.yellow": "{day:sentence_day}, {probability:percent} de risque que les {unit:beds_of} nécessaires "
+    "{needed:number} lits nécessaires ; niveau rarement dépassé ici : {free:number}. Tendance {trend:trend}.",
+    "pressure.yellow": "{day:sentence_day}, {probability:risk} de risque que les {unit:beds_of} nécessaires "
     "({needed:number}) dépassent le niveau rarement atteint ici ({free:number}). Tendance {trend:trend}.",
-    "pressure.orange": "{day:sentence_day}, {probability:percent} de risque que les {unit:beds_of} nécessaires "
+    "pressure.orange": "{day:sentence_day}, {probability:risk} de risque que les {unit:beds_of} nécessaires "
     "({needed:number}) dépassent le niveau rarement atteint ici ({free:number}). Tendance {trend:trend}.",
     "pressure.red": "{day:sentence_day}, les {unit:beds_of} nécessaires ({needed:number}) dépasseront "
     "probablement le niveau "
-    "rarement atteint ici ({free:number}) : {probability:percent} de risque. Tendance {trend:trend}.",
+    "rarement atteint ici ({free:number}) : {probability:risk} de risque. Tendance {trend:trend}.",
     "headline.kept": "Le risque baisse ({raw_colour:colour}), la couleur reste {colour:colour} jusqu’à ce "
     "qu’un second cycle le "
     "confirme. {day:sentence_day} : {needed:number} {unit:beds_of} nécessaires pour {free:number} disponibles, "
-    "{probability:percent} de risque.",
+    "{probability:risk} de risque.",
     "grey.no_data": "On ne sait pas : trop peu de données pour prévoir les {unit:beds_of}.",
     "grey.no_capacity": "On ne sait pas : le nombre de {unit:beds_of} disponibles est inconnu.",
     "grey.broken": "On ne sait pas : la prévision n’est pas fiable en ce moment.",
@@ -90,6 +87,8 @@ FRENCH: dict[str, str] = {
     "trust.forecast_too_narrow": "Les derniers intervalles étaient trop étroits ({error_ratio:decimal} "
     "fois l’erreur "
     "attendue).",
+    "trust.forecast_implausible": "La prévision des modèles pour « {signal:signal} » ({median:number} par jour) est "
+    "sans rapport avec le niveau actuel ({usual:number}) : prévision de secours par persistance.",
     "trust.parent_flagged": "Les prévisions du territoire qui le contient ({parent:place}) se trompent.",
     "trust.signal_stale": "{signal:signal} : la dernière valeur a {age:number} {age:plural(jour|jours)} "
     "(habituellement {usual:number}).",
@@ -103,16 +102,26 @@ FRENCH: dict[str, str] = {
     "trust.delays_changed": "Les délais de remontée de « {signal:signal} » ont changé : à {delay:number} "
     "{delay:plural(jour|jours)}, part reçue {now:percent} au lieu de {before:percent}.",
     # Why the forecast moves
-    "explain.rise": "La prévision ({median:number}) dépasse le niveau actuel ({reference:number}), "
-    "surtout par : "
-    "{driver:group} ({amount:number}).",
-    "explain.fall": "La prévision ({median:number}) est sous le niveau actuel ({reference:number}), "
-    "surtout par : "
-    "{driver:group} ({amount:number}).",
-    "explain.steady": "La prévision ({median:number}) reste au niveau actuel ({reference:number}).",
+    "explain.rise": "À {days:number} jours, {median:number} {signal:explained}, au-dessus du niveau actuel "
+    "({reference:number}), surtout par : {driver:group} ({amount:signed}).",
+    "explain.fall": "À {days:number} jours, {median:number} {signal:explained}, au-dessous du niveau actuel "
+    "({reference:number}), surtout par : {driver:group} ({amount:signed}).",
+    "explain.steady": "À {days:number} jours, {median:number} {signal:explained}, près du niveau actuel "
+    "({reference:number}).",
+    "explain.rise.beds": "À {days:number} jours, {median:number} {signal:explained}, plus que si les admissions "
+    "restaient à leur niveau ({reference:number}), surtout par : {driver:group} ({amount:signed}).",
+    "explain.fall.beds": "À {days:number} jours, {median:number} {signal:explained}, moins que si les admissions "
+    "restaient à leur niveau ({reference:number}), surtout par : {driver:group} ({amount:signed}).",
+    "explain.steady.beds": "À {days:number} jours, {median:number} {signal:explained}, comme si les admissions "
+    "restaient à leur niveau ({reference:number}).",
+    "explained.admissions": "admissions par jour",
+    "explained.critical_admissions": "admissions en soins critiques par jour",
+    "explained.ed_visits": "passages aux urgences par jour",
+    "explained.occupied_beds": "lits d’hospitalisation",
+    "explained.occupied_critical_beds": "lits de soins critiques",
     "trust.unknown": "Une surveillance du modèle signale une anomalie ({name}).",
     # Sentences of bulletins
-    "day.headline": "{unit:unit}, {day:day} : {probability:percent} de risque de manquer de lits",
+    "day.headline": "{unit:unit}, {day:day} : {probability:risk} de risque de manquer de lits",
     # Trust
     "trust.ok": "Confiance normale",
     "trust.degraded": "Confiance réduite",
@@ -146,6 +155,11 @@ FRENCH: dict[str, str] = {
     "hero.unknown": "Vigilance inconnue",
     "hero.today": "Lits d’hôpital, prochains 7 jours",
     "hero.why": "Principal signal : {group:group}",
+    "moves.title": "Ce qui fait bouger la prévision",
+    "moves.lead": "Dans {days:number} jours, {published:number} {unit:beds_of} ; {reference:number} si les "
+    "admissions restaient à leur niveau.",
+    "moves.amount": "{amount:signed} {amount:plural(lit|lits)}",
+    "moves.nothing": "Aucun signal ne l’écarte du niveau actuel des admissions.",
     "issued.by": "Émis par {issuer}",
     "issued.at": "{moment:moment}",
     "issued.at.label": "Émis",
@@ -162,7 +176,7 @@ FRENCH: dict[str, str] = {
     "strip.title": "Quatorze jours",
     "strip.lead": "La probabilité que les lits nécessaires dépassent les lits disponibles, jour par jour.",
     "strip.today": "Auj.",
-    "strip.day": "{unit:unit}, {day:day} : {colour:colour}, {probability:percent} de risque",
+    "strip.day": "{unit:unit}, {day:day} : {colour:colour}, {probability:risk} de risque",
     "strip.day.unknown": "{unit:unit}, {day:day} : {colour:colour}, risque inconnu",
     "strip.legend": "Ce que disent les couleurs",
     "basis.census": "Lits disponibles d’après le recensement des patients présents.",
@@ -197,8 +211,6 @@ FRENCH: dict[str, str] = {
     "signals.lead": "Les signaux qui bougent avant les admissions, et de combien de jours.",
     "signals.days": "{days:decimal} {days:plural(jour|jours)} avant",
     "signals.interval": "entre {low:decimal} et {high:decimal} jours, huit fois sur dix",
-    "signals.same_day": "le même jour",
-    "signals.unknown": "avance inconnue",
     "signals.strength": "Force du lien : {strength:percent}",
     "signals.target": "Avance sur : {target}",
     "signals.empty": "Aucun signal avancé n’est encore mesuré ici : il faut environ huit semaines de données.",
@@ -212,7 +224,9 @@ FRENCH: dict[str, str] = {
     "partners.newest": "données jusqu’au {day:short_day}",
     "partners.never": "aucune donnée reçue",
     "partners.reported": "reçues {text}",
+    "partners.heard": "dernières données reçues {text}",
     "partners.signals": "{count:number} {count:plural(signal|signaux)}",
+    "partners.signals.behind": "{count:number} {count:plural(signal|signaux)}, dont {behind:number} en retard",
     "partners.empty": "Aucun partenaire n’a encore envoyé de données. Pour commencer : "
     "« meteo simulate » ou « meteo replay ».",
     "partners.column.partner": "Partenaire",
@@ -242,7 +256,7 @@ FRENCH: dict[str, str] = {
     "(Licence Ouverte 2.0).",
     "footer.privacy": "Aucun effectif de moins de {threshold:number} venu d’un partenaire n’est publié.",
     # Empty states
-    "empty.title": "Pas encore de bulletin pour {name}",
+    "empty.title": "Pas encore de bulletin pour {place:the_place}",
     "empty.explained": "Un bulletin paraît à chaque cycle, dès que des données sont arrivées. Tant qu’il "
     "n’y en a pas, "
     "la vigilance est inconnue (grise), jamais verte.",
@@ -266,6 +280,9 @@ FRENCH: dict[str, str] = {
     "problem.no_forecast": "Pas de prévision",
     "problem.no_forecast.detail": "Aucune prévision de « {target} » pour « {value} » à ce moment. Cibles "
     "disponibles : {known}.",
+    "problem.no_facility": "Établissement sans prévision",
+    "problem.no_facility.detail": "Aucune prévision de l’établissement « {facility} » dans « {value} » à ce moment. "
+    "Établissements prévus : {known}.",
     "problem.unknown_signal": "Signal inconnu",
     "problem.unknown_signal.detail": "Aucun signal ne s’appelle « {value} » : la liste est à /v1/signals.",
     "problem.unknown_target": "Cible illisible",

@@ -4,16 +4,20 @@ The monitors move on by each day that has become known since the last run that l
 forecasts published one and seven days before it. Their state is part of the run's model state. Regions and the country
 that earlier runs summed are monitored beside their départements, which are too small to show a break within a
 week by themselves: a parent's flag is handed down.
+
+Intervals that doubt has widened are narrowed again before they are judged: what is monitored is how wide the models
+are by themselves. Otherwise wider intervals would end the flag that widened them, and the flag would come and go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from forecasting.distribution import QUANTILE_LEVELS
@@ -32,13 +36,23 @@ from forecasting.trust import (
     initial_state,
     standardised_residual,
 )
+from forecasting.trust.plausibility import implausible_forecast
 from streams.vocabulary.places import descendants
+
+log = structlog.get_logger(__name__)
 
 Floats = NDArray[np.float64]
 STATE = "trust"
 LEVELS = np.asarray(QUANTILE_LEVELS)
+_MEDIAN = len(QUANTILE_LEVELS) // 2
+_REMEMBERED_DAYS = 10
 Published = Mapping[tuple[str, str, str], tuple[list[float], list[float]]]
 """Quantiles one and seven days ahead, by target, territory and origin (ISO text)."""
+Widened = Mapping[str, Mapping[str, float]]
+"""By how much doubt widened what was published, by origin (ISO text) and territory; 1 where nothing is said."""
+
+
+TRUSTED = TrustAssessment("ok", (), 1.0, False)
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,15 @@ class Verdicts:
         """Whether the yardstick is to be published in place of the models."""
         found = self.by_territory.get(territory)
         return found is not None and found.fallback
+
+    def questioned(self, found: Mapping[str, Cause]) -> Verdicts:
+        """Return the verdicts with what the drawn forecasts themselves are doubted for; those fall back."""
+        changed = {}
+        for territory, cause in found.items():
+            known = self.by_territory.get(territory, TRUSTED)
+            state = "degraded" if known.state == "ok" else known.state
+            changed[territory] = replace(known, state=state, causes=(cause, *known.causes), fallback=True)
+        return replace(self, by_territory={**self.by_territory, **changed})
 
     def widened(self, territory: str, draws: Floats) -> Floats:
         """Return draws moved away from their median by the factor that the errors seen ask for."""
@@ -117,18 +140,56 @@ def judge(
     """
     sums = _sums(panel, target, published)
     names = (*panel.territories, *sums)
-    kept = canonical.read_document(state) if state else None
-    monitors = TrustState.from_dict(kept["monitors"]) if kept else initial_state(names)
-    monitors = monitors.for_territories(names)
+    kept = _kept(state)
+    monitors = kept.monitors.for_territories(names) if kept else initial_state(names)
     truth = _truth(panel, target, sums)
-    last = date.fromisoformat(kept["last"]) if kept else None
+    last, widened = (kept.last, dict(kept.widened)) if kept else (None, {})
     for day in _new_days(panel, target, last):
         known = truth[int(np.searchsorted(panel.dates, np.datetime64(day)))]
-        monitors = _advanced(monitors, target, known, day, published, seed)
+        monitors = _advanced(monitors, target, known, day, published, widened, seed)
         last = day
     parents = {child: parent for parent in reversed(sums) for child in sums[parent]}
-    left = {"monitors": monitors.to_dict(), "last": last.isoformat() if last else None}
-    return Verdicts(assess(monitors, doubts, parents), canonical.document(left) if last else None)
+    found = assess(monitors, doubts, parents)
+    if last is None:
+        return Verdicts(found)
+    widened[str(panel.dates[-1])] = _factors(found, sums)
+    oldest = str(panel.dates[-1] - _REMEMBERED_DAYS)
+    left = _Kept(monitors, last, {origin: f for origin, f in widened.items() if origin > oldest})
+    return Verdicts(found, left.pack())
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What one run leaves to the next: the monitors, the newest day they saw, and how wide doubt made what was said."""
+
+    monitors: TrustState
+    last: date
+    widened: Widened
+
+    def pack(self) -> bytes:
+        return canonical.document(
+            {"monitors": self.monitors.to_dict(), "last": self.last.isoformat(), "widened": self.widened}
+        )
+
+
+def _kept(state: bytes | None) -> _Kept | None:
+    if not state:
+        return None
+    stored = canonical.read_document(state)
+    try:
+        monitors = TrustState.from_dict(stored["monitors"])
+    except ValueError as error:
+        # A state of an earlier version: watching starts again, which no forecast should wait for.
+        log.warning("trust_starts_again", reason=str(error))
+        return None
+    return _Kept(monitors, date.fromisoformat(stored["last"]), stored.get("widened", {}))
+
+
+def _factors(found: Mapping[str, TrustAssessment], sums: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Return by how much each territory's draws are widened; a sum is as much wider as its parts are on average."""
+    own = {t: verdict.widen for t, verdict in found.items() if t not in sums}
+    whole = {parent: float(np.mean([own[part] for part in inside])) for parent, inside in sums.items()}
+    return {t: round(factor, 4) for t, factor in {**own, **whole}.items() if factor != 1.0}
 
 
 def _sums(panel: Panel, target: str, published: Published) -> dict[str, tuple[str, ...]]:
@@ -154,10 +215,16 @@ def _new_days(panel: Panel, target: str, last: date | None) -> list[date]:
 
 
 def _advanced(
-    monitors: TrustState, target: str, truth: Floats, day: date, published: Published, seed: int
+    monitors: TrustState,
+    target: str,
+    truth: Floats,
+    day: date,
+    published: Published,
+    widened: Widened,
+    seed: int,
 ) -> TrustState:
-    near = _quantiles(monitors.territories, target, published, day - timedelta(days=1), 0)
-    far = _quantiles(monitors.territories, target, published, day - timedelta(days=7), 1)
+    near = _quantiles(monitors.territories, target, published, widened, day - timedelta(days=1), 0)
+    far = _quantiles(monitors.territories, target, published, widened, day - timedelta(days=7), 1)
     pit = np.full(len(truth), np.nan)
     can = np.isfinite(truth) & np.isfinite(near).all(axis=1)
     if can.any():
@@ -172,11 +239,42 @@ def _advanced(
 
 
 def _quantiles(
-    territories: Sequence[str], target: str, published: Published, origin: date, which: int
+    territories: Sequence[str],
+    target: str,
+    published: Published,
+    widened: Widened,
+    origin: date,
+    which: int,
 ) -> Floats:
+    """Return what was forecast, as wide as it was before doubt widened it, shape (territory, level)."""
     missing = [np.nan] * len(LEVELS)
+    factors = widened.get(origin.isoformat(), {})
     rows: list[Any] = [
         published[key][which] if (key := (target, t, origin.isoformat())) in published else missing
         for t in territories
     ]
-    return np.array(rows, dtype=float)
+    said = np.array(rows, dtype=float)
+    middle = said[:, _MEDIAN, None]
+    wide = np.array([factors.get(t, 1.0) for t in territories])[:, None]
+    own: Floats = middle + (said - middle) / wide
+    return own
+
+
+def implausible(panel: Panel, target: str, draws: Mapping[str, Floats], first: int) -> dict[str, Cause]:
+    """Return the territories whose draws are out of all proportion to the days known, and why.
+
+    Parameters
+    ----------
+    draws
+        By territory, shape (day, draw).
+    first
+        Position of day 0 in the draws.
+    """
+    found = {}
+    values, name = panel.series(target), target.split(":")[0]
+    for territory, paths in draws.items():
+        known = values[:, panel.territories.index(territory)]
+        cause = implausible_forecast(known, paths[first:], name)
+        if cause is not None:
+            found[territory] = cause
+    return found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from api.texts import say
 from forecasting import input_checks as checks
 from forecasting.input_checks import Floats
 from forecasting.leadlag import LeadLag
-from forecasting.messages import SENTENCES, render
+from forecasting.message_keys import MESSAGE_KEYS
 
 CODES, NAMES = ("a", "b"), ("admissions", "calls")
 
@@ -91,12 +94,8 @@ def test_causes_of_several_checks_are_put_together_and_can_be_read() -> None:
     together = checks.merged(stale, delays)
     assert [cause.key for cause in together["b"]] == ["trust.signal_stale", "trust.delays_changed"]
     for cause in together["b"]:
-        assert cause.key in SENTENCES
-        french = render(cause.key, cause.parameters, "fr", {"calls": "les actes SOS Médecins"})
-        english = render(cause.key, cause.parameters, "en")
-        assert "SOS Médecins" in french
-        assert "calls" in english.lower()
-    with pytest.raises(KeyError, match="age"):
-        render("trust.signal_stale", {"signal": "calls", "usual": 1})
-    with pytest.raises(KeyError, match="nothing_such"):
-        render("nothing_such", {})
+        assert set(cause.parameters) <= set(MESSAGE_KEYS[cause.key])
+        parameters: dict[str, Any] = {**cause.parameters, "signal": "sos_calls"}
+        french, english = (say(cause.key, language, **parameters) for language in ("fr", "en"))
+        assert "SOS" in french
+        assert french != english

@@ -16,18 +16,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.messages import SENTENCES, render
+from api.texts import has, say
 from forecasting.scoring import pit_of_draws
 from forecasting.trust import (
     BETS,
     Cause,
-    Floats,
     TrustState,
     advance,
     assess,
     initial_state,
     standardised_residual,
 )
+from forecasting.trust.evidence import Floats, density_of_bets
 
 WEEKDAYS = np.array([1.1, 1.05, 1.0, 1.0, 1.0, 0.8, 0.75])
 LEVELS = np.array([0.1, 0.5, 0.9])
@@ -156,8 +156,10 @@ def test_a_day_without_truth_changes_nothing() -> None:
     state = advance(initial_state(["a", "b"]), np.array([0.9, 0.2]), np.array([1.0, -1.0]))
     unknown = np.full(2, np.nan)
     after = advance(state, unknown, unknown, unknown)
-    for name in ("evidence", "cusum", "flagged", "recent"):
-        np.testing.assert_array_equal(getattr(after, name), getattr(state, name))
+    for name in ("bets", "cusum", "recent"):
+        np.testing.assert_array_equal(getattr(after.evidence, name), getattr(state.evidence, name))
+    np.testing.assert_array_equal(after.standing, state.standing)
+    np.testing.assert_array_equal(after.held, state.held)
 
 
 def test_the_state_goes_through_json_and_to_other_territories() -> None:
@@ -165,22 +167,21 @@ def test_the_state_goes_through_json_and_to_other_territories() -> None:
     played = season(7, 20, people=3)
     _, state = watch(played, WARM_UP, WARM_UP + 20)
     back = TrustState.from_dict(json.loads(json.dumps(state.to_dict())))
-    for name in ("evidence", "cusum", "flagged", "recent", "histogram", "spread"):
-        np.testing.assert_array_equal(getattr(back, name), getattr(state, name))
+    for name in ("bets", "cusum", "recent", "histogram", "spread"):
+        np.testing.assert_array_equal(getattr(back.evidence, name), getattr(state.evidence, name))
+    np.testing.assert_array_equal(back.standing, state.standing)
     moved = back.for_territories(["new", "p2"])
-    np.testing.assert_array_equal(moved.evidence[1], state.evidence[2])
-    assert (moved.evidence[0] == 1).all()
+    np.testing.assert_array_equal(moved.evidence.bets[1], state.evidence.bets[2])
+    assert (moved.evidence.bets[0] == 1).all()
     with pytest.raises(ValueError, match="cusum"):
         TrustState.from_dict({"territories": []})
 
 
 def test_each_bet_is_fair() -> None:
     """The mean of each density over a uniform PIT is one, or the bounds would mean nothing."""
-    from forecasting.trust import _bets
-
     grid = (np.arange(20000) + 0.5) / 20000
-    np.testing.assert_allclose(_bets(grid).mean(axis=0), 1.0, atol=1e-3)
-    assert _bets(grid).shape == (20000, len(BETS))
+    np.testing.assert_allclose(density_of_bets(grid).mean(axis=0), 1.0, atol=1e-3)
+    assert density_of_bets(grid).shape == (20000, len(BETS))
 
 
 def test_doubtful_inputs_widen_and_broken_ones_fall_back() -> None:
@@ -197,8 +198,8 @@ def test_doubtful_inputs_widen_and_broken_ones_fall_back() -> None:
 def test_every_monitor_cause_has_a_sentence_in_both_languages() -> None:
     """A cause nobody can read is no cause."""
     for key in {name for name, _, _ in BETS} | {"trust.parent_flagged"}:
-        assert key in SENTENCES
-    sentence = render("trust.forecast_too_low", {"evidence": 800.0, "error_ratio": 2.5}, "fr")
+        assert has(key)
+    sentence = say("trust.forecast_too_low", "fr", evidence=800.0, error_ratio=2.5)
     assert "2,5 fois" in sentence
 
 

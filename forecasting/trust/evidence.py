@@ -1,0 +1,235 @@
+"""Evidence that forecasts go wrong: an e-detector on the PIT and CUSUMs on standardised residuals.
+
+*E-detector on the PIT.* If forecasts are calibrated their PIT ``u`` is uniform, and any density ``f`` on [0,
+1] is a fair bet against that: ``E f(u) = 1``. With Beta densities for "too low", "too high" and "too narrow",
+
+    M_t = f(u_t) max(M_{t-1}, 1),
+
+and the mean of ``M`` over the densities passes ``c`` on average not before ``c`` steps while nothing is wrong
+(Shin, Ramdas & Rinaldo 2024, e-detectors, doi:10.51387/23-NEJSDS51), whatever the forecast. The PIT is first
+put through the pooled distribution of past PITs, so a small standing miscalibration, common to all, is not
+news.
+
+*Two CUSUMs on standardised residuals* (Page 1954, doi:10.1093/biomet/41.1-2.100), because a PIT cannot tell
+three standard deviations from thirty. One step ahead, errors are independent but a model that follows the
+data hides a change of regime from them; a week ahead, it cannot have adapted yet, but errors overlap: that
+CUSUM has more slack and a higher bound.
+
+What is said here holds for any territory, target and forecaster; what is made of it is the business of
+:mod:`forecasting.trust.states`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+TOO_LOW, TOO_HIGH, TOO_NARROW = (
+    "trust.forecast_too_low",
+    "trust.forecast_too_high",
+    "trust.forecast_too_narrow",
+)
+BETS: tuple[tuple[str, tuple[float, float], tuple[float, float]], ...] = (
+    (TOO_LOW, (3.0, 1.0), (3.0, 1.0)),
+    (TOO_LOW, (8.0, 1.0), (8.0, 1.0)),
+    (TOO_HIGH, (1.0, 3.0), (1.0, 3.0)),
+    (TOO_HIGH, (1.0, 8.0), (1.0, 8.0)),
+    (TOO_NARROW, (6.0, 1.0), (1.0, 6.0)),
+)
+"""Cause, and the two Beta densities whose mean is the bet."""
+
+BET_CAP = 1e6
+CUSUM_DRIFT = np.array([0.6, 1.25])
+CUSUM_BOUND = np.array([8.0, 12.0])
+CUSUM_CAP = 2.5
+_FADE = 0.9
+_WINSOR = 6.0
+_MEAN_ABSOLUTE_NORMAL = 0.7979
+_BINS = 20
+_BIN_PRIOR = 40.0
+_HALF_LIFE = 180.0
+_RECENT_HALF_LIFE = 5.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks against past forecasts, by territory.
+
+    Attributes
+    ----------
+    bets : ndarray, shape (territory, bet)
+        ``M`` of each bet.
+    cusum : ndarray, shape (territory, 2, 2)
+        Sums of standardised residuals by horizon (a step, a week) and direction (too low, too high), in units
+        of their bound.
+    recent : ndarray, shape (territory,)
+        Fading mean of the absolute standardised residual, in units of its calibrated value.
+    histogram : ndarray, shape (20,)
+        Fading counts of past PITs, all territories, with a uniform prior.
+    spread : ndarray, shape (2, 2)
+        Fading sum of absolute residuals and their number, by horizon, all territories.
+    """
+
+    bets: Floats
+    cusum: Floats
+    recent: Floats
+    histogram: Floats
+    spread: Floats
+
+    @property
+    def level(self) -> Floats:
+        """Wealth of whoever spread their bets evenly, shape (territory,)."""
+        mean: Floats = self.bets.mean(axis=1)
+        return mean
+
+    @property
+    def highest(self) -> Floats:
+        """Largest of the sums of residuals, 1 at its bound, shape (territory,)."""
+        largest: Floats = self.cusum.max(axis=(1, 2))
+        return largest
+
+    def accusation(self, place: int, bound: float) -> str:
+        """Name the cause that the evidence against one territory's forecasts speaks for.
+
+        Parameters
+        ----------
+        place : int
+            Position of the territory.
+        bound : float
+            Wealth that weighs as much as a sum of residuals at its bound.
+        """
+        up, down = self.cusum[place].max(axis=0)
+        if max(up, down) * bound > self.level[place]:
+            return TOO_LOW if up >= down else TOO_HIGH
+        return BETS[int(np.argmax(self.bets[place]))][0]
+
+
+def no_evidence(territories: int) -> Evidence:
+    """Return what is known before any forecast came true."""
+    return Evidence(
+        bets=np.ones((territories, len(BETS))),
+        cusum=np.zeros((territories, 2, 2)),
+        recent=np.ones(territories),
+        histogram=np.full(_BINS, _BIN_PRIOR),
+        spread=np.tile([100.0 * _MEAN_ABSOLUTE_NORMAL, 100.0], (2, 1)),
+    )
+
+
+def standardised_residual(quantiles: Floats, levels: Floats, observed: Floats) -> Floats:
+    """Error of the median in units of the forecast's own spread.
+
+    Parameters
+    ----------
+    quantiles : ndarray, shape (..., level)
+        Published quantiles.
+    levels : ndarray, shape (level,)
+        Their probabilities; must span 0.1 to 0.9.
+    observed : ndarray, shape (...)
+        Truth, NaN if not known.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        About standard normal for a calibrated forecast. The half-spread of the side the truth fell on is
+        used, and is at least half a count, so that a certain zero met by one case is no catastrophe.
+    """
+    at = np.moveaxis(
+        np.apply_along_axis(lambda q: np.interp([0.1, 0.5, 0.9], levels, q), -1, quantiles), -1, 0
+    )
+    low, middle, high = at
+    error = observed - middle
+    half = np.where(error >= 0, high - middle, middle - low) / 1.2816
+    result: Floats = error / np.maximum(half, 0.5)
+    return result
+
+
+def weighed(evidence: Evidence, pit: Floats, residuals: Floats, flagged: Mask) -> Evidence:
+    """Add one step of matured truth to the evidence.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Before.
+    pit : ndarray, shape (territory,)
+        NaN where the truth is not known.
+    residuals : ndarray, shape (territory, 2)
+        Standardised, a step and a week ahead; NaN where not known.
+    flagged : ndarray of bool, shape (territory,)
+        Where a flag stands, sums also fade by a tenth a step, so that a flag ends when the errors do and not as
+        long after as they were large.
+    """
+    typical = np.maximum(1.0, evidence.spread[:, 0] / evidence.spread[:, 1] / _MEAN_ABSOLUTE_NORMAL)
+    z = np.clip(residuals / typical, -_WINSOR, _WINSOR)
+    known = np.isfinite(pit) & np.isfinite(residuals[:, 0])
+    u = _recalibrated(np.where(known, pit, 0.5), evidence.histogram)
+    grown = np.clip(density_of_bets(u) * np.maximum(evidence.bets, 1.0), 0.0, BET_CAP)
+    return replace(
+        evidence,
+        bets=np.where(known[:, None], grown, evidence.bets),
+        cusum=_summed(evidence.cusum, z, np.where(flagged, _FADE, 1.0)),
+        recent=_recent(evidence.recent, z),
+    )
+
+
+def learned(evidence: Evidence, pit: Floats, residuals: Floats, calm: Mask) -> Evidence:
+    """Learn what is usual from the territories that are calm: a break must not become the norm."""
+    known = np.isfinite(pit) & np.isfinite(residuals[:, 0])
+    return replace(
+        evidence,
+        histogram=_learned_histogram(evidence.histogram, pit[known & calm]),
+        spread=_learned_spread(evidence.spread, residuals[calm]),
+    )
+
+
+def _summed(cusum: Floats, z: Floats, keep: Floats) -> Floats:
+    step = (np.stack([z, -z], axis=2) - CUSUM_DRIFT[:, None]) / CUSUM_BOUND[:, None]
+    known = np.isfinite(z)[:, :, None]
+    kept = keep[:, None, None] * cusum
+    return np.where(known, np.clip(kept + np.nan_to_num(step), 0.0, CUSUM_CAP), cusum)
+
+
+def _recent(recent: Floats, z: Floats) -> Floats:
+    keep = 0.5 ** (1.0 / _RECENT_HALF_LIFE)
+    known = np.isfinite(z)
+    total = np.where(known, np.abs(z), 0.0).sum(axis=1)
+    size = total / np.maximum(known.sum(axis=1), 1) / _MEAN_ABSOLUTE_NORMAL
+    return np.where(known.any(axis=1), keep * recent + (1 - keep) * size, recent)
+
+
+def _learned_histogram(histogram: Floats, pit: Floats) -> Floats:
+    fade = 0.5 ** (1.0 / _HALF_LIFE)
+    seen = np.bincount(np.minimum((pit * _BINS).astype(np.int64), _BINS - 1), minlength=_BINS)
+    found: Floats = _BIN_PRIOR + fade * (histogram - _BIN_PRIOR) + seen
+    return found
+
+
+def _learned_spread(spread: Floats, residuals: Floats) -> Floats:
+    known = np.isfinite(residuals)
+    size = np.where(known, np.minimum(np.abs(residuals), _WINSOR), 0.0).sum(axis=0)
+    found: Floats = 0.5 ** (1.0 / _HALF_LIFE) * spread + np.stack([size, known.sum(axis=0)], axis=1)
+    return found
+
+
+def density_of_bets(u: Floats) -> Floats:
+    """Densities of the bets at ``u``, shape (territory, bet); each has mean one over a uniform ``u``."""
+    inside = np.clip(u, 1e-6, 1 - 1e-6)
+    columns = [0.5 * (_beta(inside, *one) + _beta(inside, *two)) for _, one, two in BETS]
+    return np.stack(columns, axis=1)
+
+
+def _beta(u: Floats, a: float, b: float) -> Floats:
+    """Density of Beta(a, 1) or Beta(1, b), which need no Beta function."""
+    density: Floats = a * u ** (a - 1.0) if b == 1.0 else b * (1.0 - u) ** (b - 1.0)
+    return density
+
+
+def _recalibrated(u: Floats, histogram: Floats) -> Floats:
+    """Put PITs through the pooled distribution of past ones."""
+    cumulative = np.concatenate([[0.0], np.cumsum(histogram) / histogram.sum()])
+    uniform: Floats = np.interp(u, np.linspace(0.0, 1.0, _BINS + 1), cumulative)
+    return uniform

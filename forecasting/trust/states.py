@@ -1,0 +1,203 @@
+"""States of trust from evidence, with hysteresis: quick to doubt, slow to believe again, a step at a time.
+
+    ok ──► degraded ──► broken      as soon as the evidence passes a bound
+    ok ◄── degraded ◄── broken      when it has faded far below and the state has been held for a while
+
+A flag that ends comes down through *degraded*: what a run published in the meantime was the yardstick's, so it
+is not yet known whether the models have found back, and for a while they speak again with wider intervals. If they
+are still wrong, evidence that never quite went to zero brings the flag back within days.
+
+Bounds were set on simulated quiet seasons (seasonal waves, holidays, small counts) with the forecasts of the
+real chain; none was set on a real epidemic. ``tests/bench/bench_trust.py`` repeats the measurement.
+
+The state between runs is an explicit value, :class:`TrustState`, an input and an output of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.trust.evidence import Evidence, Floats, Mask, learned, no_evidence, weighed
+
+Trust = Literal["ok", "degraded", "broken"]
+Levels = NDArray[np.int64]
+
+OK, DEGRADED, BROKEN = 0, 1, 2
+STATES: tuple[Trust, Trust, Trust] = ("ok", "degraded", "broken")
+
+EVIDENCE_DEGRADED = 2000.0
+EVIDENCE_BROKEN = 5e4
+CUSUM_DEGRADED, CUSUM_BROKEN = 1.0, 2.0
+_EVIDENCE_CLEAR = 20.0
+_CUSUM_CLEAR = 0.3
+LEAST_STEPS = 7
+"""Steps for which a state is held at least, from when it last rose or came down."""
+
+
+@dataclass(frozen=True)
+class TrustState:
+    """What the monitors carry from run to run.
+
+    Attributes
+    ----------
+    territories : tuple of str
+        Codes.
+    evidence : Evidence
+        Against the forecasts of each.
+    standing : ndarray of int, shape (territory,)
+        0 ok, 1 degraded, 2 broken.
+    held : ndarray of int, shape (territory,)
+        Steps since the standing last changed, or evidence last called for it.
+    """
+
+    territories: tuple[str, ...]
+    evidence: Evidence
+    standing: Levels
+    held: Levels
+
+    @property
+    def flagged(self) -> Mask:
+        """Whether a monitor stands flagged, shape (territory,)."""
+        flags: Mask = self.standing > OK
+        return flags
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the state as plain lists, ready for JSON."""
+        return {
+            "territories": list(self.territories),
+            "standing": self.standing.tolist(),
+            "held": self.held.tolist(),
+            **{name: getattr(self.evidence, name).tolist() for name in _EVIDENCE},
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> TrustState:
+        """Read a state back.
+
+        Parameters
+        ----------
+        stored : mapping
+            What :meth:`to_dict` gave.
+
+        Returns
+        -------
+        TrustState
+            Equal to the one stored.
+
+        Raises
+        ------
+        ValueError
+            If a field is missing, by name.
+        """
+        missing = {"territories", "standing", "held", *_EVIDENCE} - set(stored)
+        if missing:
+            raise ValueError(
+                f"the stored trust state has no {sorted(missing)}; start from initial_state() instead"
+            )
+        return cls(
+            tuple(str(code) for code in stored["territories"]),
+            Evidence(**{name: np.asarray(stored[name], dtype=np.float64) for name in _EVIDENCE}),
+            np.asarray(stored["standing"], dtype=np.int64),
+            np.asarray(stored["held"], dtype=np.int64),
+        )
+
+    def for_territories(self, territories: Sequence[str]) -> TrustState:
+        """Carry the state to another list of territories; new ones start fresh.
+
+        Parameters
+        ----------
+        territories : sequence of str
+            Codes of this run.
+
+        Returns
+        -------
+        TrustState
+            In the order of ``territories``.
+        """
+        fresh = initial_state(territories)
+        place = {code: i for i, code in enumerate(self.territories)}
+        known = [(i, place[code]) for i, code in enumerate(territories) if code in place]
+        mine, theirs = ([pair[k] for pair in known] for k in (0, 1))
+        for new, old in (
+            (fresh.standing, self.standing),
+            (fresh.held, self.held),
+            *((getattr(fresh.evidence, name), getattr(self.evidence, name)) for name in _BY_TERRITORY),
+        ):
+            new[mine] = old[theirs]
+        shared = {name: getattr(self.evidence, name) for name in _EVIDENCE if name not in _BY_TERRITORY}
+        own = {name: getattr(fresh.evidence, name) for name in _BY_TERRITORY}
+        return TrustState(fresh.territories, Evidence(**own, **shared), fresh.standing, fresh.held)
+
+
+_EVIDENCE = tuple(field.name for field in fields(Evidence))
+_BY_TERRITORY = ("bets", "cusum", "recent")
+
+
+def initial_state(territories: Sequence[str]) -> TrustState:
+    """Start the monitors.
+
+    Parameters
+    ----------
+    territories : sequence of str
+        Codes.
+
+    Returns
+    -------
+    TrustState
+        No evidence against anybody.
+    """
+    nothing = np.zeros(len(territories), dtype=np.int64)
+    return TrustState(tuple(territories), no_evidence(len(territories)), nothing, nothing.copy())
+
+
+def advance(
+    state: TrustState, pit: Floats, residual: Floats, week_residual: Floats | None = None
+) -> TrustState:
+    """Show the monitors one more step of matured truth.
+
+    Parameters
+    ----------
+    state : TrustState
+        From the previous run.
+    pit, residual : ndarray, shape (territory,)
+        PIT (randomised for counts) and standardised residual of the newest forecast of the date whose truth
+        has just matured; NaN where it has not.
+    week_residual : ndarray, shape (territory,), optional
+        Standardised residual of the forecast of that date made a week before.
+
+    Returns
+    -------
+    TrustState
+        For the next run.
+    """
+    week = np.full(pit.shape, np.nan) if week_residual is None else week_residual
+    residuals = np.stack([residual, week], axis=1)
+    evidence = weighed(state.evidence, pit, residuals, state.flagged)
+    called, quiet = _called_for(evidence), _quiet(evidence)
+    # A step without any truth is no step: nobody is believed again for having sent nothing.
+    seen = np.isfinite(pit) | np.isfinite(residuals).any(axis=1)
+    waited = np.where(seen, state.held + 1, state.held)
+    risen = np.maximum(called, state.standing)
+    comes_down = (risen > called) & quiet & (waited >= LEAST_STEPS)
+    standing = np.where(comes_down, risen - 1, risen)
+    held = np.where((standing != state.standing) | ((called >= standing) & (standing > OK)), 0, waited)
+    calm = (called == OK) & (state.standing == OK)
+    return TrustState(state.territories, learned(evidence, pit, residuals, calm), standing, held)
+
+
+def _called_for(evidence: Evidence) -> Levels:
+    """Standing that the evidence alone asks for."""
+    degraded = (evidence.level >= EVIDENCE_DEGRADED) | (evidence.highest >= CUSUM_DEGRADED)
+    broken = (evidence.level >= EVIDENCE_BROKEN) | (evidence.highest >= CUSUM_BROKEN)
+    asked: Levels = degraded.astype(np.int64) + broken
+    return asked
+
+
+def _quiet(evidence: Evidence) -> Mask:
+    faded: Mask = (evidence.level < _EVIDENCE_CLEAR) & (evidence.highest < _CUSUM_CLEAR)
+    return faded
