@@ -39,11 +39,11 @@ MESSAGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "trust.old_stock": ("unit", "days"),
     "trust.partial": ("missing",),
     # What the monitors of forecasts say (`forecasting.trust`), ...
-    "trust.forecast_too_low": ("evidence", "error_ratio"),
-    "trust.forecast_too_high": ("evidence", "error_ratio"),
-    "trust.forecast_too_narrow": ("evidence", "error_ratio"),
-    "trust.forecast_implausible": ("signal", "median", "usual"),
-    "trust.parent_flagged": ("parent",),
+    "trust.forecast_too_low": ("target", "evidence", "error_ratio"),
+    "trust.forecast_too_high": ("target", "evidence", "error_ratio"),
+    "trust.forecast_too_narrow": ("target", "evidence", "error_ratio"),
+    "trust.forecast_implausible": ("target", "signal", "median", "usual"),
+    "trust.parent_flagged": ("target", "parent"),
     # ... and the checks of inputs (`forecasting.input_checks`).
     "trust.signal_stale": ("signal", "age", "usual"),
     "trust.input_negative": ("signal", "value", "usual"),
@@ -52,9 +52,9 @@ MESSAGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "trust.lag_moved": ("signal", "before", "now"),
     "trust.delays_changed": ("signal", "delay", "before", "now"),
     # Why a forecast moves (`forecasting.explain`).
-    "explain.rise": ("median", "reference", "driver", "amount"),
-    "explain.fall": ("median", "reference", "driver", "amount"),
-    "explain.steady": ("median", "reference"),
+    "explain.rise": ("median", "reference", "driver", "amount", "days", "signal"),
+    "explain.fall": ("median", "reference", "driver", "amount", "days", "signal"),
+    "explain.steady": ("median", "reference", "days", "signal"),
 }
 """Parameter names by message key."""
 

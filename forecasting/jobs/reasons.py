@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from forecasting.attribution import GROUPS, Workplace, medians_with, parts_of
 from forecasting.explain import Explanation, MedianWith, sentence, shapley
 from forecasting.forecast import with_median_nowcast
-from forecasting.jobs.bed_forecast import BedDraws
+from forecasting.jobs.bed_forecast import STOCK, BedDraws
 from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, Lesson, TargetDraws, narrowed
 from forecasting.models import REGISTRY
 from forecasting.panel import Panel
@@ -117,7 +117,7 @@ def _explained(
     published = np.array([[_week_median(flow.draws[t], day) for day in days] for t in names])
     found = shapley(median_with, groups, published)
     return Reasons(
-        documents={t: _document(found, place, days) for place, t in enumerate(names)},
+        documents={t: _document(found, place, days, target) for place, t in enumerate(names)},
         drivers={t: _driver(found, place) for place, t in enumerate(names)},
     )
 
@@ -162,7 +162,7 @@ def explain_beds(admissions: Document | None, beds: BedDraws) -> Document | None
     found = Explanation(
         groups, (published - added.sum(axis=0))[None], added[:-1, None], added[-1:], published[None]
     )
-    return _document(found, 0, BED_DAYS)
+    return _document(found, 0, BED_DAYS, STOCK[beds.unit])
 
 
 def _still_there(daily: Floats, days: NDArray[np.int64], staying: Floats, day: int) -> Floats:
@@ -194,7 +194,7 @@ def summed(documents: Sequence[Document | None], draws: Floats, *, stock: bool) 
     )
     rest = published - reference - parts.sum(axis=0)
     found = Explanation(groups, reference[None], parts[:, None], rest[None], published[None])
-    return _document(found, 0, days)
+    return _document(found, 0, days, known[0]["sentence"]["params"]["signal"])
 
 
 def _week_median(draws: Floats, day: int) -> float:
@@ -202,11 +202,12 @@ def _week_median(draws: Floats, day: int) -> float:
     return float(np.median(draws[last - 6 : last + 1].mean(axis=0)))
 
 
-def _document(found: Explanation, place: int, days: Sequence[int]) -> dict[str, Any]:
+def _document(found: Explanation, place: int, days: Sequence[int], target: str) -> dict[str, Any]:
     def shown(values: Floats) -> list[float]:
         return [round(float(v), 3) for v in values]
 
     words = sentence(found, (place, 0))
+    about = {"days": int(days[0]), "signal": target.partition(":")[0]}
     reference, published = shown(found.reference[place]), shown(found.published[place])
     groups = {name: shown(found.parts[g, place]) for g, name in enumerate(found.groups)}
     # The remainder closes the sum of what is shown, not of what was rounded.
@@ -217,7 +218,7 @@ def _document(found: Explanation, place: int, days: Sequence[int]) -> dict[str, 
         "groups": groups,
         "remainder": shown(rest),
         "published": published,
-        "sentence": {"key": words.key, "params": dict(words.parameters)},
+        "sentence": {"key": words.key, "params": {**words.parameters, **about}},
     }
 
 
