@@ -151,7 +151,9 @@ def triangle_of_vintages(
     )
     if freq == "W":
         table = _weekly(table)
-    return _fill(table, pd.Timestamp(as_of), max_delay, freq, usual_shift if align_newest else None)
+    return triangle_of_rows(
+        table, pd.Timestamp(as_of), max_delay, freq, _closing(freq), usual_shift if align_newest else None
+    )
 
 
 def triangle_of_revisions(
@@ -195,11 +197,16 @@ def triangle_of_revisions(
         }
     )
     now = pd.Timestamp(as_of)
-    triangle = _fill(rows.loc[rows["as_of"] <= now], now, max_delay, freq, None)
+    triangle = triangle_of_rows(rows.loc[rows["as_of"] <= now], now, max_delay, freq, _closing(freq))
     stands = triangle.cumulative.copy()
     for delay in range(1, max_delay + 1):
         stands[:, delay] = np.where(np.isnan(stands[:, delay]), stands[:, delay - 1], stands[:, delay])
     return replace(triangle, cumulative=stands).as_known(triangle.edge)
+
+
+def _closing(freq: Frequency) -> int:
+    # A week is over seven days after the day that names it; a day may be reported the day it happens.
+    return _STEP_DAYS[freq] if freq == "W" else 0
 
 
 def _weekly(table: pd.DataFrame) -> pd.DataFrame:
@@ -212,12 +219,34 @@ def _weekly(table: pd.DataFrame) -> pd.DataFrame:
     return whole.rename(columns={"sum": "value"}).drop(columns="count")
 
 
-def _fill(
-    table: pd.DataFrame, now: pd.Timestamp, max_delay: int, freq: Frequency, usual_shift: int | None
+def triangle_of_rows(
+    table: pd.DataFrame,
+    now: pd.Timestamp,
+    max_delay: int,
+    freq: Frequency,
+    closing: int,
+    usual_shift: int | None = None,
 ) -> ReportingTriangle:
+    """Put rows in a triangle where they were seen; nothing stands in between.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``as_of``, ``date``, ``territory``, ``value``, none reported after ``now``.
+    now : Timestamp
+        Moment of the triangle.
+    max_delay : int
+    freq : {"D", "W"}
+    closing : int
+        Days from the date that names a period to when its delay is zero; what comes earlier counts as zero too.
+    usual_shift : int, optional
+        Count delays from the newest date of an extract, as in `triangle_of_vintages`.
+
+    Returns
+    -------
+    ReportingTriangle
+    """
     step = _STEP_DAYS[freq]
-    # A week is over seven days after the day that names it; a day may be reported the day it happens.
-    closing = step if freq == "W" else 0
     day = table["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
     seen = table["as_of"].to_numpy().astype("datetime64[D]").astype(np.int64) - closing
     present = now.to_numpy().astype("datetime64[D]").astype(np.int64) - closing
@@ -230,6 +259,8 @@ def _fill(
     if usual_shift is not None:
         shift, usual = _alignment(day, seen, step, usual_shift)
     delay = (seen - day) // step - shift
+    # Under way is not over: the part of a period seen before its end is its first value.
+    delay = np.where((delay < 0) & (seen + closing >= day), 0, delay)
     first, last = int(day.min()), int(day.max())
     dates = np.arange(first, last + step, step).astype("datetime64[D]")
     territories, column = np.unique(table["territory"].to_numpy().astype(str), return_inverse=True)
@@ -242,7 +273,10 @@ def _fill(
     ]
     newest = seen.max() if usual_shift is not None else present
     offset = int(shift[np.argmax(seen)]) if usual_shift is not None else usual
-    edge = min(int((newest - first) // step) - offset, dates.size - 1 + max_delay)
+    edge = int((newest - first) // step) - offset
+    if usual_shift is None:
+        edge = max(edge, int(place[order][delay[order] == 0].max(initial=0)))
+    edge = min(edge, dates.size - 1 + max_delay)
     return ReportingTriangle(dates, tuple(str(code) for code in territories), cumulative, edge, freq)
 
 
