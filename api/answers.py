@@ -147,6 +147,21 @@ class BulletinsOut(_Out):
     bulletins: list[BulletinOut]
 
 
+class ExplanationOut(_Out):
+    """What each group of signals adds to the median; reference, groups and remainder sum to what is published."""
+
+    days: list[int] = Field(
+        description="Days explained. Beds: that day. Flows: the mean of the week ending there."
+    )
+    reference: list[float] = Field(description="What the present level would give.")
+    groups: dict[str, list[float]] = Field(
+        description="Added by own, emergency, calls, laboratory, calendar, by day."
+    )
+    remainder: list[float] = Field(description="What could not be shared out among groups.")
+    published: list[float] = Field(description="The median as published.")
+    message: MessageOut
+
+
 class SeriesOut(_Out):
     """One target as forecast: quantiles per horizon."""
 
@@ -159,7 +174,9 @@ class SeriesOut(_Out):
     quantiles: list[list[float]] = Field(description="Horizon by level.")
     mean: list[float]
     models: dict[str, Any]
-    explanation: dict[str, Any] | None
+    explanation: ExplanationOut | None = Field(
+        description="What moves the median; null where not known or too small to tell."
+    )
     small_count_threshold: int | None = Field(description="Figures below are bottom-coded; null where exact.")
 
 

@@ -23,7 +23,7 @@ from infra.database import Connection
 from streams.store.counts import read_counts, read_triangle
 from streams.store.partners import Agreement, agreements_in_force
 from streams.vocabulary.places import register
-from streams.vocabulary.signals import signal
+from streams.vocabulary.signals import SIGNALS, signal
 from streams.vocabulary.syndromes import SYNDROMES
 
 Cell = tuple[str, str]
@@ -31,6 +31,14 @@ _PARTS = tuple(s.key for s in SYNDROMES if s.key != "all")
 # Cycles looked back for corrections: two a day over three weeks, after which counts have settled.
 _CYCLES_KEPT = 42
 _SETTLED = timedelta(days=28)
+_STOCKS = [s.key for s in SIGNALS if s.kind == "stock"]
+_PARTED = """
+    SELECT signal FROM unnest(%(signals)s::text[]) AS asked(signal)
+    WHERE EXISTS (SELECT FROM observation o
+                  WHERE o.signal = asked.signal AND o.place = %(place)s AND o.syndrome <> 'all')
+      AND EXISTS (SELECT FROM observation o
+                  WHERE o.signal = asked.signal AND o.place = %(place)s AND o.syndrome = 'all')
+"""
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,12 @@ def shown_counts(room: ReadingRoom, connection: Connection, reader: Reader, aske
             continue
         rows = _protect(room, connection, asked, rows, key, agreements)
     return rows
+
+
+def parted_stocks(connection: Connection, territory: str) -> frozenset[str]:
+    """Return the stocks of a territory that were ever told of single causes as well as of all together."""
+    rows = connection.execute(_PARTED, {"place": territory, "signals": _STOCKS})
+    return frozenset(row[0] for row in rows)
 
 
 def threshold_of(source: str, agreements: Mapping[str, Agreement], default: int) -> int:

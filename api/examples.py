@@ -65,6 +65,18 @@ _BULLETIN = {
     "freshness": [_FRESHNESS],
     "leadlag": [_LEAD],
 }
+_EXPLANATION = {
+    "days": [7, 14],
+    "reference": [24.0, 24.0],
+    "groups": {"own": [1.0, 2.0], "laboratory": [3.0, 4.0], "calendar": [-1.0, 0.0]},
+    "remainder": [1.0, 1.0],
+    "published": [28.0, 31.0],
+    "message": {
+        "key": "explain.rise",
+        "params": {"median": 28.0, "reference": 24.0, "driver": "laboratory", "amount": 3.0},
+        "text": "La prévision (28) dépasse le niveau actuel (24), surtout par : laboratoires (+3).",
+    },
+}
 _SERIES = {
     "target": "admissions:covid",
     "facility": "",
@@ -75,7 +87,7 @@ _SERIES = {
     "quantiles": [[20.0, 24.0, 29.0], [19.0, 25.0, 31.0]],
     "mean": [24.4, 25.1],
     "models": {"weights": {"persistence": 0.4, "sarimax": 0.6}},
-    "explanation": None,
+    "explanation": _EXPLANATION,
     "small_count_threshold": 11,
 }
 _OBSERVATION = {
@@ -129,6 +141,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "LeadOut": _LEAD,
     "BulletinOut": _BULLETIN,
     "BulletinsOut": {"bulletins": [{**_BULLETIN, "days": []}]},
+    "ExplanationOut": _EXPLANATION,
     "SeriesOut": _SERIES,
     "ForecastsOut": {"territory": "44", "run": _RUN, "forecasts": [_SERIES]},
     "ObservationOut": _OBSERVATION,

@@ -4,9 +4,10 @@ News is a row of the outbox, written in the transaction that made it; its id is 
 stream (WHATWG HTML, server-sent events). The listener keeps the newest rows in the order they arrived, so a
 reader that lost the connection goes on where it was; an older place is read from the table.
 
-Ids are given at the insert and seen at the commit, so a row may appear after one with a higher id. Who goes on from
-the table is therefore told again what was written in the minute before its place: news may come twice, never not at
-all, and its id tells.
+Ids are given at the insert and seen at the commit, so a row may appear after one with a higher id, however long its
+transaction took. The outbox marks a row once it has published it, which is after its commit: a row marked before its
+place was written was told before it too. Who goes on from the table is therefore told again all earlier rows but those:
+news may come twice, never not at all, and its id tells.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ log = structlog.get_logger(__name__)
 
 KEPT = 5000
 _RETRY_SECONDS = 1.0
-# Longer than a transaction that makes news takes.
-OVERLAP_SECONDS = 60
+# Where no relay publishes, rows are not marked: then the last hour counts, longer than any transaction with news takes.
+UNMARKED_SECONDS = 3600
 _ROW = "id, topic, key, payload, public"
 _THESE = psycopg.sql.SQL("id = ANY(%(ids)s)")
+_PLACE = "(SELECT created FROM outbox WHERE id = %(n)s)"
+_AROUND = psycopg.sql.SQL(
+    "id > %(n)s OR (id < %(n)s AND"
+    " CASE WHEN published IS NULL THEN created > {place} - make_interval(secs => %(s)s) ELSE published > {place} END)"
+).format(place=psycopg.sql.SQL(_PLACE))
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class Newsroom:
         """Yield news from now on, or from behind the row with number `after`.
 
         Ends when the newsroom closes. A place that this process did not hear is read from the table, with the
-        news of the minute before it.
+        earlier news that may have been committed after it.
         """
         place = self._arrived
         sent: frozenset[int] = frozenset()
@@ -175,9 +181,7 @@ class Newsroom:
         self, connection: psycopg.AsyncConnection[tuple[Any, ...]], number: int
     ) -> list[News]:
         """Return the news behind a row, and those just before it, which may have been committed after it."""
-        before = "created > (SELECT created FROM outbox WHERE id = %(n)s) - make_interval(secs => %(s)s)"
-        condition = psycopg.sql.SQL("id > %(n)s OR (id < %(n)s AND {})").format(psycopg.sql.SQL(before))
-        return await self._rows(connection, condition, {"n": number, "s": OVERLAP_SECONDS})
+        return await self._rows(connection, _AROUND, {"n": number, "s": UNMARKED_SECONDS})
 
     async def _rows(
         self,

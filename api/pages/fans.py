@@ -11,11 +11,11 @@ import pandas as pd
 
 from api.answers import BulletinOut, DayOut
 from api.pages.charts import FanPoint, bands_of, fan_chart
+from api.rendering import STOCK
 from api.texts import Language, say, write
 from forecasting.run import SeriesForecast
 from forecasting.store import Skill
 
-STOCK = {"conventional": "occupied_beds", "critical": "occupied_critical_beds"}
 WEEK = 7
 _PAST_DAYS = 28
 
@@ -52,7 +52,7 @@ def fan(
         empty = say("fan.empty", language)
         return FanView(unit, name, empty, empty, basis, None, [], None, [])
     points = [_point(day) for day in days]
-    syndrome = _cause(unit, series)
+    syndrome = cause_shown(unit, series)
     past = observed(counts, STOCK[unit], syndrome, before=days[0].day, days=_PAST_DAYS)
     sentence = fan_sentence(_telling_day(days, bulletin), language)
     shares = [write(share, "percent", language) for _, _, share, _ in reversed(bands_of(points))]
@@ -86,7 +86,7 @@ def _record(unit: str, syndrome: str, skills: Sequence[Skill], language: Languag
     )
 
 
-def _cause(unit: str, series: Sequence[SeriesForecast]) -> str:
+def cause_shown(unit: str, series: Sequence[SeriesForecast]) -> str:
     """Return the syndrome whose beds the fan shows: all causes where they are counted, else the only one that is."""
     causes = [s.target.syndrome for s in series if s.target.signal == STOCK[unit]]
     return causes[0] if len(causes) == 1 else "all"
@@ -138,7 +138,7 @@ def _row(day: DayOut, language: Language) -> dict[str, str]:
         "free": number(free.get("0.5")),
         "risk": "–"
         if day.probability is None or day.colour == "grey"
-        else write(day.probability, "percent", language),
+        else write(day.probability, "risk", language),
     }
 
 

@@ -15,8 +15,9 @@ import pandas as pd
 from api.answers import BulletinOut, DayOut, LeadOut
 from api.counts import Asked, published_moment, shown_counts
 from api.pages.charts import signal_chart
-from api.pages.fans import STOCK, WEEK, FanView, fan, observed
-from api.rendering import LEAST_FORECASTS, bulletin_out, protected_series, protection_of
+from api.pages.fans import WEEK, FanView, fan, observed
+from api.pages.moves import MovesView, moves
+from api.rendering import LEAST_FORECASTS, STOCK, bulletin_out, protected_series, protection_of
 from api.room import ReadingRoom, series_of_run
 from api.scopes import Reader
 from api.texts import Language, say, write
@@ -31,6 +32,8 @@ from streams.vocabulary.signals import signal as signal_named
 UNITS = ("conventional", "critical")
 _SIGNAL_DAYS = 56
 _MOST_SIGNALS = 6
+# Less rounds to no day at all, and announces nothing.
+_LEAST_LEAD_DAYS = 0.5
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class PageView:
     signals_target: str
     partners: Sequence[PartnerView]
     driver: str | None
+    moves: MovesView | None
 
 
 def page_view(
@@ -106,7 +110,7 @@ def page_view(
     bulletin: TerritoryBulletin,
 ) -> PageView:
     """Gather what the page of one territory shows."""
-    protection = protection_of(room, connection, reader, bulletin.freshness)
+    protection = protection_of(room, connection, reader, bulletin.territory, bulletin.freshness)
     shown = bulletin_out(room, reader, record, bulletin, protection)
     zone = zone_of(bulletin.territory)
     series = [protected_series(s, protection) for s in _bed_series(connection, record, bulletin.territory)]
@@ -124,6 +128,7 @@ def page_view(
         signals_target=write(leads[0].target, "target", language) if leads else "",
         partners=partners(shown, protection.open_partners, language, zone),
         driver=_driver(shown, language),
+        moves=moves(shown, series, language),
     )
 
 
@@ -153,7 +158,7 @@ def _tile(day: date, horizon: int, unit: str, found: DayOut | None, language: La
         number=write(day, "day_number", language),
         colour=colour,
         letter=say(f"letter.{colour}", language),
-        risk="–" if probability is None else write(probability, "percent", language),
+        risk="–" if probability is None else write(probability, "risk", language),
         label=say(key, language, unit=unit, day=day, colour=colour, probability=probability),
         is_today=horizon == 0,
     )
@@ -170,8 +175,14 @@ def _bed_series(connection: Connection, record: RunRecord, territory: str) -> li
 
 
 def leading(rows: Sequence[LeadOut]) -> list[LeadOut]:
-    """Return the signals worth showing: known leads, the strongest first, each signal once."""
-    known = [row for row in rows if row.lag_days is not None and row.signal.partition(":")[0] in SIGNAL_KEYS]
+    """Return the signals worth showing: those that move half a day ahead or more, the strongest first, each once."""
+    known = [
+        row
+        for row in rows
+        if row.lag_days is not None
+        and row.lag_days >= _LEAST_LEAD_DAYS
+        and row.signal.partition(":")[0] in SIGNAL_KEYS
+    ]
     known.sort(key=lambda row: -(row.strength or 0.0))
     first: dict[str, LeadOut] = {}
     for row in known:
@@ -188,11 +199,10 @@ def signal_view(row: LeadOut, counts: pd.DataFrame, language: Language) -> Signa
         values = weekly_mean(observed(counts, key, candidate, days=_SIGNAL_DAYS + WEEK))
         if values:
             break
-    days = row.lag_days or 0.0
     strength = None if row.strength is None else max(0.0, min(1.0, row.strength))
     return SignalView(
         name=signal_named(key).label_fr if language == "fr" else signal_named(key).label_en,
-        lead=say("signals.days", language, days=days) if days >= 0.5 else say("signals.same_day", language),
+        lead=say("signals.days", language, days=row.lag_days),
         interval=None
         if row.low is None or row.high is None
         else say("signals.interval", language, low=row.low, high=row.high),
@@ -260,8 +270,10 @@ def partners(
                 is_open=key in opened,
                 state=rows[0].state,
                 state_text=say(f"partners.{rows[0].state}", language),
-                newest=_when(max(heard), language, zone) if heard else say("partners.never", language),
-                count_text=say("partners.signals", language, count=len(rows)),
+                newest=_when("partners.heard", max(heard), language, zone)
+                if heard
+                else say("partners.never", language),
+                count_text=_count_text(len(rows), sum(row.state != "fresh" for row in rows), language),
                 signals=[
                     {
                         "name": write(row.signal, "signal", language),
@@ -270,7 +282,7 @@ def partners(
                         "newest": say("partners.newest", language, day=row.newest_reference)
                         if row.newest_reference
                         else say("partners.never", language),
-                        "reported": _when(row.newest_reported, language, zone),
+                        "reported": _when("partners.reported", row.newest_reported, language, zone),
                     }
                     for row in rows
                 ],
@@ -279,8 +291,14 @@ def partners(
     return sorted(found, key=lambda p: (order.get(p.state, 0), p.name))
 
 
-def _when(moment: datetime | None, language: Language, zone: str) -> str:
+def _count_text(count: int, behind: int, language: Language) -> str:
+    if not behind:
+        return say("partners.signals", language, count=count)
+    return say("partners.signals.behind", language, count=count, behind=behind)
+
+
+def _when(key: str, moment: datetime | None, language: Language, zone: str) -> str:
     if moment is None:
         return ""
     text = f"{write(moment, 'short_day', language, zone)}, {write(moment, 'time', language, zone)}"
-    return say("partners.reported", language, text=text)
+    return say(key, language, text=text)

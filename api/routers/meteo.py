@@ -29,7 +29,7 @@ def every_bulletin(request: Request, reader: PublicReader, as_of: AsOf) -> Respo
             shown = shown_bulletins(room, connection, as_of, private=reader.sees_facilities)
             bulletins = []
             for record, bulletin in shown:
-                protection = protection_of(room, connection, reader, bulletin.freshness)
+                protection = protection_of(room, connection, reader, bulletin.territory, bulletin.freshness)
                 bulletins.append(bulletin_out(room, reader, record, bulletin, protection, with_days=False))
         return json_answer(BulletinsOut(bulletins=bulletins))
 
@@ -58,7 +58,7 @@ def _read(request: Request, reader: Reader, territory: str, as_of: datetime | No
             found = shown_bulletin(room, connection, territory, as_of, private=reader.sees_facilities)
             if found is None:
                 raise Problem("no_bulletin", 404, value=territory)
-            protection = protection_of(room, connection, reader, found[1].freshness)
+            protection = protection_of(room, connection, reader, territory, found[1].freshness)
         return json_answer(bulletin_out(room, reader, found[0], found[1], protection))
 
     return answered(request, reader, make)

@@ -58,7 +58,7 @@ async def stream(
 ) -> Response:
     """Follow the news as they happen; reconnect with `Last-Event-ID` and nothing is missed.
 
-    After a restart of the service, news of the minute before that number may come a second time, under its own.
+    After a restart of the service, some news from before that number may come a second time, under its own.
     """
     place = _place(last_event_id, after)
     room = room_of(request)

@@ -25,6 +25,7 @@ from babel.numbers import format_decimal, format_percent
 
 from api.texts.en import ENGLISH
 from api.texts.fr import FRENCH
+from forecasting.vigilance import DEFAULT_RULES
 from infra.clock import PARIS, civil_date
 from streams.vocabulary.places import register
 from streams.vocabulary.signals import SIGNALS
@@ -44,6 +45,7 @@ _DAY_SHAPES = {
     "weekday": "EEE",
     "day_number": "d",
 }
+_COLOUR_BOUNDS = (DEFAULT_RULES.yellow, DEFAULT_RULES.orange, DEFAULT_RULES.red)
 _PLURAL = re.compile(r"^plural\((?P<forms>.+)\)$")
 
 
@@ -119,19 +121,24 @@ def write(value: Any, kind: str, language: Language, zone: str = PARIS) -> str:
     kind
         `day` (Thursday 5 November), `short_day` (Thu 5 Nov), `date`, `weekday`, `day_number`, `moment`,
         `time`, `percent`, `number`,
-        `decimal`, `unit`, `beds_of`, `colour`, `signal`, `syndrome`, `target`, `place`, `group`, `trend`,
+        `risk` (a percentage that never rounds to where the next colour begins), `decimal`, `signed` (+3), `unit`,
+        `beds_of`, `explained`, `colour`, `signal`, `syndrome`, `target`, `place`, `the_place` (with its article),
+        `group`, `trend`,
         `sentence_day` (a day that begins a sentence), `since` (a day or a moment), or empty for the plain text.
     """
     if kind in _DAY_SHAPES:
         return _write_day(value, kind, language, zone)
     if kind in ("moment", "time"):
         return _write_moment(value, kind, language, zone)
-    if kind == "percent":
-        return _write_share(float(value), language)
+    if kind in ("percent", "risk"):
+        return _write_share(float(value), language, kind == "risk")
     if kind in ("number", "decimal"):
         shape = "#,##0" if kind == "number" else "#,##0.#"
         return format_decimal(float(value), format=shape, locale=_LOCALES[language])
-    if kind in ("unit", "colour", "group", "target_signal", "beds_of", "trend"):
+    if kind == "signed":
+        sign = "+" if float(value) > 0 else "−" if float(value) < 0 else ""
+        return sign + write(abs(float(value)), "number", language)
+    if kind in ("unit", "colour", "group", "target_signal", "beds_of", "explained", "trend"):
         return catalogue(language).get(f"{kind}.{value}", str(value))
     if kind == "sentence_day":
         written = _write_day(value, "day", language)
@@ -143,18 +150,21 @@ def write(value: Any, kind: str, language: Language, zone: str = PARIS) -> str:
         return _write_target(str(value), language)
     if kind == "signal" and ":" in str(value):
         return _write_target(str(value), language)
-    if kind in ("signal", "syndrome", "place"):
+    if kind in ("signal", "syndrome", "place", "the_place"):
         return _words(language).get((kind, str(value)), str(value))
     return str(value)
 
 
-def _write_share(share: float, language: Language) -> str:
-    """Return a percentage; what is not certain is never written 0 or 100 %."""
+def _write_share(share: float, language: Language, is_risk: bool = False) -> str:
+    """Return a percentage; what is not certain is never written 0 or 100 %, nor a risk as one of another colour."""
     locale = _LOCALES[language]
     if 0 < share < 0.005:
         return f"<{_FIXED}{format_percent(0.01, locale=locale)}"
     if 0.995 < share < 1:
         return f">{_FIXED}{format_percent(0.99, locale=locale)}"
+    for bound in _COLOUR_BOUNDS if is_risk else ():
+        if share < bound <= share + 0.005:
+            return f"<{_FIXED}{format_percent(bound, locale=locale)}"
     return format_percent(share, locale=locale)
 
 
@@ -195,4 +205,5 @@ def _words(language: Language) -> dict[tuple[str, str], str]:
     words = {("signal", s.key): s.label_fr if french else s.label_en for s in SIGNALS}
     words |= {("syndrome", s.key): s.label_fr if french else s.label_en for s in SYNDROMES}
     words |= {("place", p.code): p.name for p in register().values()}
+    words |= {("the_place", p.code): p.french if french else p.name for p in register().values()}
     return words

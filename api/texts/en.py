@@ -78,14 +78,16 @@ ENGLISH: dict[str, str] = {
     "trust.old_stock": "{unit:unit}: the newest number of patients present is {days:number} "
     "{days:plural(day|days)} old.",
     "trust.partial": "A part of the territory is missing: {missing}.",
-    "trust.forecast_too_low": "Recent forecasts were too low ({error_ratio:decimal} times the expected error).",
-    "trust.forecast_too_high": "Recent forecasts were too high ({error_ratio:decimal} times the expected "
-    "error).",
-    "trust.forecast_too_narrow": "Recent intervals were too narrow ({error_ratio:decimal} times the "
-    "expected error).",
-    "trust.forecast_implausible": "The models' forecast of “{signal:signal}” ({median:number} a day) is out of "
+    "trust.forecast_too_low": "Recent forecasts ({target:target}) were too low: {error_ratio:decimal} times the "
+    "expected error.",
+    "trust.forecast_too_high": "Recent forecasts ({target:target}) were too high: {error_ratio:decimal} times "
+    "the expected error.",
+    "trust.forecast_too_narrow": "Recent intervals ({target:target}) were too narrow: {error_ratio:decimal} times "
+    "the expected error.",
+    "trust.forecast_implausible": "The models’ forecast ({target:target}: {median:number} a day) is out of "
     "proportion to the present level ({usual:number}): fallback forecast by persistence.",
-    "trust.parent_flagged": "Forecasts of the territory around it ({parent:place}) are going wrong.",
+    "trust.parent_flagged": "Forecasts ({target:target}) of the territory around it ({parent:place}) are going "
+    "wrong.",
     "trust.signal_stale": "{signal:signal}: the newest value is {age:number} {age:plural(day|days)} old "
     "(usually {usual:number}).",
     "trust.input_negative": "A negative value was received for “{signal:signal}” ({value:number}).",

@@ -80,16 +80,16 @@ FRENCH: dict[str, str] = {
     "trust.old_stock": "{unit:unit} : le dernier nombre de patients présents date de {days:number} "
     "{days:plural(jour|jours)}.",
     "trust.partial": "Il manque une partie du territoire : {missing}.",
-    "trust.forecast_too_low": "Les dernières prévisions étaient trop basses ({error_ratio:decimal} fois "
-    "l’erreur attendue).",
-    "trust.forecast_too_high": "Les dernières prévisions étaient trop hautes ({error_ratio:decimal} fois "
-    "l’erreur attendue).",
-    "trust.forecast_too_narrow": "Les derniers intervalles étaient trop étroits ({error_ratio:decimal} "
-    "fois l’erreur "
-    "attendue).",
-    "trust.forecast_implausible": "La prévision des modèles pour « {signal:signal} » ({median:number} par jour) est "
-    "sans rapport avec le niveau actuel ({usual:number}) : prévision de secours par persistance.",
-    "trust.parent_flagged": "Les prévisions du territoire qui le contient ({parent:place}) se trompent.",
+    "trust.forecast_too_low": "Les dernières prévisions ({target:target}) étaient trop basses : erreur de "
+    "{error_ratio:decimal} fois celle attendue.",
+    "trust.forecast_too_high": "Les dernières prévisions ({target:target}) étaient trop hautes : erreur de "
+    "{error_ratio:decimal} fois celle attendue.",
+    "trust.forecast_too_narrow": "Les derniers intervalles ({target:target}) étaient trop étroits : erreur de "
+    "{error_ratio:decimal} fois celle attendue.",
+    "trust.forecast_implausible": "La prévision des modèles ({target:target} : {median:number} par jour) est sans "
+    "rapport avec le niveau actuel ({usual:number}) : prévision de secours par persistance.",
+    "trust.parent_flagged": "Les prévisions ({target:target}) du territoire qui le contient ({parent:place}) se "
+    "trompent.",
     "trust.signal_stale": "{signal:signal} : la dernière valeur a {age:number} {age:plural(jour|jours)} "
     "(habituellement {usual:number}).",
     "trust.input_negative": "Valeur négative reçue pour « {signal:signal} » ({value:number}).",

@@ -5,6 +5,8 @@ estimates by département. Facilities are registered by their agreements (geogra
 
 >>> place("44").name, place("44").parent, zone_of("974")
 ('Loire-Atlantique', 'R52', 'Indian/Reunion')
+>>> place("R52").french, place("01").french, place("75").french
+('les Pays de la Loire', 'l’Ain', 'Paris')
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ class Place:
         Inhabitants.
     valid_from
         First day on which the code means this place.
+    article
+        French definite article before its name, empty where French puts none.
     """
 
     code: str
@@ -47,6 +51,13 @@ class Place:
     zone: str
     population: int
     valid_from: date
+    article: str = ""
+
+    @property
+    def french(self) -> str:
+        """Name inside a French sentence: `les Pays de la Loire`, `l’Ain`, `Paris`."""
+        gap = "" if not self.article or self.article.endswith("’") else " "
+        return f"{self.article}{gap}{self.name}"
 
 
 @lru_cache(maxsize=1)
@@ -62,6 +73,7 @@ def register() -> dict[str, Place]:
             zone=row["zone"],
             population=int(row["population"]),
             valid_from=date.fromisoformat(row["valid_from"]),
+            article=row["article"],
         )
         for row in csv.DictReader(text.splitlines())
     }

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from streams.store.observations import Batch, Observation, Origin, copy_line, wr
 from streams.store.partners import Agreement, apply_agreement
 
 ORIGIN = date(2020, 11, 1)
+HOSPITAL = "440000289"
 AS_OF = datetime(2020, 11, 1, 4, 30, tzinfo=UTC)
 LEVELS = (0.01, 0.025, *(round(0.05 * i, 2) for i in range(1, 20)), 0.975, 0.99)
 _SUMMARY = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -44,6 +46,8 @@ class Story:
     ----------
     needed, growth, free
         Median of critical beds needed on day 0, its growth per day, beds free.
+    syndrome
+        Cause of the beds.
     """
 
     territory: str = "44"
@@ -52,6 +56,7 @@ class Story:
     free: float = 62.0
     trust: Trust = "ok"
     causes: tuple[Message, ...] = ()
+    syndrome: str = "covid"
 
 
 def agree(connection: Connection) -> None:
@@ -142,16 +147,49 @@ def _series(story: Story) -> Iterable[SeriesForecast]:
     signals = {"conventional": "occupied_beds", "critical": "occupied_critical_beds"}
     for unit, (needed, growth, _) in _units(story).items():
         medians = [needed * growth**h for h in range(15)]
-        yield _forecast(story, Target(signals[unit], "covid"), medians, "beds")
+        target = Target(signals[unit], story.syndrome)
+        yield _forecast(story, target, medians, "beds", explanation=explanation_of(medians))
+        yield _forecast(story, target, [m * 0.6 for m in medians], "beds", facility=HOSPITAL)
     yield _forecast(story, Target("admissions", "covid"), [story.needed * 0.5] * 15, "admissions")
 
 
-def _forecast(story: Story, target: Target, medians: Sequence[float], unit: str) -> SeriesForecast:
+def explanation_of(medians: Sequence[float]) -> Mapping[str, Any]:
+    """Return parts of the medians of days 7 and 14, in the shape a run stores."""
+    published = [medians[7], medians[14]]
+    reference = [medians[0], medians[0]]
+    change = [p - r for p, r in zip(published, reference, strict=True)]
+    groups = {"own": 0.3, "emergency": -0.2, "laboratory": 0.7, "calls": 0.15}
+    parts = {name: [share * c for c in change] for name, share in groups.items()}
+    params = {
+        "median": published[0],
+        "reference": reference[0],
+        "driver": "laboratory",
+        "amount": parts["laboratory"][0],
+    }
+    return {
+        "days": [7, 14],
+        "reference": reference,
+        "groups": parts,
+        "remainder": [c * (1 - sum(groups.values())) for c in change],
+        "published": published,
+        "sentence": {"key": "explain.rise", "params": params},
+    }
+
+
+def _forecast(
+    story: Story,
+    target: Target,
+    medians: Sequence[float],
+    unit: str,
+    *,
+    facility: str = "",
+    explanation: Mapping[str, Any] | None = None,
+) -> SeriesForecast:
     table = np.array([[_quantile(m, h, level) for level in LEVELS] for h, m in enumerate(medians)])
     return SeriesForecast(
         territory=story.territory,
         target=target,
-        facility="",
+        facility=facility,
         unit_of_measure=unit,
         horizons=tuple(range(15)),
         levels=LEVELS,
@@ -159,6 +197,7 @@ def _forecast(story: Story, target: Target, medians: Sequence[float], unit: str)
         mean=np.array(medians),
         draws=np.repeat(table[:, :4], 5, axis=1).astype(np.float32),
         models={"weights": {"persistence": 0.3, "sarimax": 0.7}, "left_out": []},
+        explanation=explanation,
     )
 
 

@@ -99,6 +99,33 @@ def test_news_committed_late_is_told_to_who_comes_back_after_a_restart(
     assert int(last) not in heard
 
 
+def test_however_late_news_were_committed_they_are_told_to_who_comes_back(
+    fresh: Served, assets_folder: Path
+) -> None:
+    with fresh.connect() as connection:
+        news = {"run": 1, "territory": "44"}
+        told, late, place = (announce(connection, "runs", "44", news, public=True) for _ in range(3))
+        # The relay published one before the reader's place was written, the other hours after it was inserted.
+        connection.execute(
+            "UPDATE outbox SET created = created - interval '9 hours', published = created - interval '9 hours'"
+        )
+        connection.execute(
+            "UPDATE outbox SET published = clock_timestamp(), created = CASE WHEN id = %s"
+            " THEN clock_timestamp() - interval '1 minute' ELSE created END WHERE id IN (%s, %s)",
+            (place, late, place),
+        )
+        connection.commit()
+    with (
+        serving(fresh.database_url, assets_folder, fill=lambda connection: None) as again,
+        again.client() as client,
+        following(client, str(place)) as events,
+    ):
+        assert next(events)[1] == "hello"
+        heard = next(events)[0]
+    assert heard == str(late)
+    assert heard != str(told)
+
+
 def test_anybody_hears_sums_in_wide_steps_and_a_session_each_partner(fresh: Served) -> None:
     day = ORIGIN
     with fresh.client() as anybody, fresh.operator() as operator:
@@ -135,5 +162,12 @@ def test_outside_a_demonstration_the_public_reads_cycles_only(
             assert client.get(f"/v1/runs/{extra.id}").status_code == 404
             assert [r["id"] for r in client.get("/v1/runs").json()["runs"]] == [1]
             assert "yellow" in client.get("/").text
+            assert _newest_run(client).startswith("run 1,")
         with replay.operator() as client:
             assert client.get("/v1/meteo/44").json()["run"]["id"] == extra.id
+            assert _newest_run(client).startswith(f"run {extra.id},")
+
+
+def _newest_run(client: httpx.Client) -> str:
+    checks = {check["name"]: check["detail"] for check in client.get("/readyz").json()["checks"]}
+    return str(checks["newest_run"])

@@ -13,7 +13,7 @@ from api import answers
 from api.examples import EXAMPLES
 from forecasting.hubverse import COLUMNS
 from tests.api.conftest import Served
-from tests.api.published import AS_OF, Story, publish
+from tests.api.published import AS_OF, HOSPITAL, Story, publish
 
 READS = (
     "/v1/territories",
@@ -84,6 +84,38 @@ def test_forecasts_come_as_quantiles_and_in_the_hubverse_columns(public: httpx.C
     assert len(rows) == 1 + 3 * 15 * 23
     accepted = public.get("/v1/forecasts/44", headers={"Accept": "text/csv"})
     assert accepted.headers["content-type"].startswith("text/csv")
+
+
+def test_what_moves_a_forecast_is_told_in_whole_beds_that_sum(public: httpx.Client) -> None:
+    asked = {"target": "occupied_critical_beds:covid"}
+    told = public.get("/v1/forecasts/44", params=asked).json()["forecasts"][0]["explanation"]
+    parts = [*told["groups"].values(), told["remainder"]]
+    for day in range(len(told["days"])):
+        assert told["reference"][day] + sum(p[day] for p in parts) == told["published"][day]
+    assert all(amount == round(amount) for part in parts for amount in part)
+    assert told["message"]["params"]["amount"] == told["groups"]["laboratory"][0]
+    assert "surtout par" in told["message"]["text"]
+    english = public.get("/v1/forecasts/44", params={**asked, "lang": "en"}).json()
+    assert "mainly from" in english["forecasts"][0]["explanation"]["message"]["text"]
+    assert (
+        public.get("/v1/forecasts/44?target=admissions:covid").json()["forecasts"][0]["explanation"] is None
+    )
+
+
+def test_a_hospital_is_forecast_for_sessions_that_see_facilities(served: Served) -> None:
+    address = f"/v1/forecasts/44?facility={HOSPITAL}"
+    with served.client() as client:
+        refused = client.get(address)
+        assert (refused.status_code, refused.json()["type"]) == (401, "/problems/sign_in")
+    with served.operator() as client:
+        found = client.get(address).json()["forecasts"]
+        assert {s["facility"] for s in found} == {HOSPITAL}
+        assert {s["target"] for s in found} == {"occupied_beds:covid", "occupied_critical_beds:covid"}
+        rows = list(csv.reader(io.StringIO(client.get(address + "&format=csv").text)))
+        assert {row[COLUMNS.index("location")] for row in rows[1:]} == {HOSPITAL}
+        unknown = client.get("/v1/forecasts/44?facility=000000000")
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "/problems/no_facility")
+    assert HOSPITAL in unknown.json()["detail"]
 
 
 def test_observations_are_read_as_of_a_published_cycle(public: httpx.Client) -> None:

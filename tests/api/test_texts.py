@@ -63,6 +63,29 @@ def test_what_is_not_certain_is_never_written_as_certain() -> None:
     assert write(0.0, "percent", "en") == "0%"
 
 
+def test_a_risk_is_never_written_as_one_of_the_next_colour() -> None:
+    assert (
+        write(0.0994, "risk", "fr") == "<\u00a010\u202f%" or write(0.0994, "risk", "fr") == "<\u00a010\u00a0%"
+    )
+    written = [write(p, "risk", "en") for p in (0.094, 0.1, 0.297, 0.5999)]
+    assert written == ["9%", "10%", "<\u00a030%", "<\u00a060%"]
+
+
+def test_places_go_by_their_article_in_french() -> None:
+    title = say("empty.title", "fr", place="R52")
+    assert title == "Pas encore de bulletin pour les Pays de la Loire"
+    assert say("empty.title", "fr", place="75").endswith("pour Paris")
+    assert say("empty.title", "en", place="R52") == "No bulletin for Pays de la Loire yet"
+
+
+def test_the_green_headline_names_its_unit_once() -> None:
+    facts = {"unit": "critical", "day": "2020-11-05", "needed": 40, "free": 62, "probability": 0.02}
+    for key in ("headline.green", "pressure.green"):
+        for language, word in (("fr", "soins critiques"), ("en", "critical care")):
+            text = say(key, language, until="2020-11-08", trend="stable", **facts)  # type: ignore[arg-type]  # the two above
+            assert text.count(word) == 1
+
+
 def test_an_unknown_key_or_absent_parameter_breaks_nothing() -> None:
     assert say("no.such.key", "fr") == "no.such.key"
     assert "–" in say("trust.late", "fr", partner="SOS")

@@ -27,8 +27,15 @@ def test_the_page_shows_the_bulletin_and_draws_its_charts(served: Served, page: 
     expect(page.locator(".hero .sentence")).to_contain_text("lits de soins critiques")
     expect(page.locator(".strip")).to_have_count(2)
     expect(page.locator(".tile")).to_have_count(30)
+    # Four groups, the largest first, and what no group explains.
+    expect(page.locator(".moves li")).to_have_count(5)
+    expect(page.locator(".moves li").first).to_contain_text("laboratoires")
+    expect(page.locator(".moves li").last).to_contain_text("le reste")
     expect(page.locator(".fans [data-drawn] svg")).to_have_count(2)
     expect(page.locator(".signals [data-drawn] svg")).to_have_count(3)
+    hospital = page.locator("[data-partner=chu]")
+    expect(hospital).to_contain_text("dernières données reçues")
+    expect(hospital.locator("summary")).to_have_text("2 signaux, dont 1 en retard")
     expect(page.locator(".world")).to_contain_text("Démonstration")
     expect(page.locator(".issue")).to_contain_text("Ceci n’est pas une vigilance de l’État.")
     expect(page.locator(".issue")).to_contain_text("dimanche 1er novembre")
@@ -55,6 +62,9 @@ def test_a_new_run_appears_without_reloading(fresh: Served, page: Page) -> None:
     expect(page.locator("#live")).to_have_attribute("data-state", "connected")
     page.evaluate("window.sameDocument = true")
     page.locator(".fan summary").first.click()
+    # An open fold of a partner that is late is closed, a closed one of another opened.
+    page.locator("[data-partner=chu] summary").click()
+    page.locator("[data-partner=spf] summary").click()
     drawn = page.locator(".fans svg").first.inner_html()
     with fresh.connect() as connection:
         publish(connection, [Story(needed=70)], as_of=AS_OF + timedelta(hours=1))
@@ -66,6 +76,8 @@ def test_a_new_run_appears_without_reloading(fresh: Served, page: Page) -> None:
     assert page.locator(".fans svg").first.inner_html() != drawn
     # What the reader had opened stays open, and the document is the same one.
     expect(page.locator(".fan details").first).to_have_attribute("open", "")
+    expect(page.locator("[data-partner=spf] details")).to_have_attribute("open", "")
+    expect(page.locator("[data-partner=chu] details")).not_to_have_attribute("open", "")
     assert page.evaluate("window.sameDocument")
 
 

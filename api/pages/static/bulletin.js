@@ -108,6 +108,12 @@ async function refresh() {
   }
 }
 
+// Whether each fold came open or closed.
+const served = new WeakMap();
+function remember(root) {
+  for (const fold of root.querySelectorAll("details[data-keep]")) served.set(fold, fold.open);
+}
+
 function fingerprint(part) {
   const copy = part.cloneNode(true);
   copy.querySelectorAll(".drawing").forEach((drawing) => drawing.remove());
@@ -123,6 +129,7 @@ async function exchange(fresh) {
   const next = [...fresh.querySelectorAll("#bulletin [data-part]")];
   if (now.length !== next.length) {
     main.replaceChildren(...next.map((part) => document.adoptNode(part)));
+    remember(main);
     document.title = fresh.title;
     await drawAll(main);
     return;
@@ -130,10 +137,14 @@ async function exchange(fresh) {
   for (const [place, part] of next.entries()) {
     const old = now[place];
     if (fingerprint(old) === fingerprint(part)) continue;
-    for (const open of old.querySelectorAll("details[open][data-keep]")) {
-      part.querySelector(`details[data-keep="${open.dataset.keep}"]`)?.setAttribute("open", "");
-    }
     const adopted = document.adoptNode(part);
+    remember(adopted);
+    for (const fold of old.querySelectorAll("details[data-keep]")) {
+      // What the reader opened or closed stays so; a fold left alone is as it was served.
+      if (fold.open === served.get(fold)) continue;
+      const same = adopted.querySelector(`details[data-keep="${CSS.escape(fold.dataset.keep)}"]`);
+      if (same) same.open = fold.open;
+    }
     old.replaceWith(adopted);
     if (!calm.matches) adopted.classList.add("changed");
     await drawAll(adopted);
@@ -225,6 +236,7 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) refr
 // A bulletin grows old even when nothing arrives.
 setInterval(refresh, wall ? 60_000 : 300_000);
 
+remember(document);
 await drawAll();
 body.dataset.ready = "yes";
 follow();
