@@ -42,7 +42,7 @@ MESSAGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "trust.forecast_too_low": ("target", "evidence", "error_ratio"),
     "trust.forecast_too_high": ("target", "evidence", "error_ratio"),
     "trust.forecast_too_narrow": ("target", "evidence", "error_ratio"),
-    "trust.forecast_implausible": ("target", "signal", "median", "usual"),
+    "trust.forecast_implausible": ("target", "median", "usual"),
     "trust.parent_flagged": ("target", "parent"),
     # ... and the checks of inputs (`forecasting.input_checks`).
     "trust.signal_stale": ("signal", "age", "usual"),

@@ -22,13 +22,13 @@ from forecasting.jobs.bed_forecast import (
     beds_of,
     column,
 )
+from forecasting.jobs.believing import believed
 from forecasting.jobs.bulletins import DAYS, make_bulletin, unit_days
 from forecasting.jobs.forecaster import (
     BACK_DAYS,
     DISTRUSTED,
     TargetDraws,
     draw_target,
-    draw_yardstick,
     monitored_target,
 )
 from forecasting.jobs.inputs import RunInputs
@@ -86,10 +86,9 @@ def compute(
     verdicts, completed = lessons.overview.verdicts, lessons.overview.completed
     target = monitored_target(inputs.panel)
     headline = verdicts[target] if target is not None else Verdicts()
-    flows = {
-        key: _doubted(key, flow, verdicts.get(key, headline), inputs, plan)
-        for key, flow in _flows(inputs.panel, territories, inputs, plan, "", lessons).items()
-    }
+    drawn = _flows(inputs.panel, territories, inputs, plan, "", lessons)
+    count = int(inputs.config["draws"])
+    flows, verdicts = believed(inputs.panel, drawn, verdicts, headline, draws=count, seed=plan.seed)
     reasons = {
         key: explain(inputs.panel, key, flow, completed, lessons.targets.get(key))
         for key, flow in flows.items()
@@ -148,20 +147,8 @@ def _doubts(verdicts: Mapping[str, Verdicts], territory: str) -> list[Message]:
     found: dict[str, Message] = {}
     for one in verdicts.values():
         for cause in one.causes(territory):
-            found.setdefault(f"{cause.key}|{cause.params.get('signal')}", cause)
+            found.setdefault(f"{cause.key}|{cause.params.get('signal')}|{cause.params.get('target')}", cause)
     return list(found.values())
-
-
-def _doubted(
-    target: str, flow: TargetDraws, verdicts: Verdicts, inputs: RunInputs, plan: RunPlan
-) -> TargetDraws:
-    """Return draws as far as they are to be believed: the yardstick's where models went wrong, and wider."""
-    broken = [t for t in flow.draws if verdicts.falls_back(t)]
-    draws = int(inputs.config["draws"])
-    told = flow.retold(
-        broken, DISTRUSTED, lambda t: draw_yardstick(inputs.panel, target, t, draws, plan.seed)
-    )
-    return told.adjusted(verdicts.widened)
 
 
 def _territory(

@@ -123,15 +123,23 @@ def relevant(panel: Panel, target: str) -> tuple[str, ...]:
     return tuple(s for s in panel.signals if s in wanted)
 
 
+CAUSES = ("all", "covid", "influenza", "bronchiolitis", "gastroenteritis")
+
+
 def monitored_targets(panel: Panel) -> tuple[str, ...]:
-    """Return the admissions by which trust is monitored: of all causes, and of each, in which a break shows sooner."""
-    keys = (f"admissions:{s}" for s in ("all", "covid", "influenza", "bronchiolitis", "gastroenteritis"))
-    return tuple(key for key in keys if key in panel.signals)
+    """Return the targets by which trust is monitored.
+
+    Admissions of all causes, and of each, in which a break shows sooner; then emergency visits, in which it shows
+    days before admissions.
+    """
+    admissions = [key for s in CAUSES if (key := f"admissions:{s}") in panel.signals]
+    visits = [key for s in CAUSES if (key := f"ed_visits:{s}") in panel.signals]
+    return (*admissions, *visits[:1])
 
 
 def monitored_target(panel: Panel) -> str | None:
     """Return the admissions by which a territory is trusted and leads are told: of all causes, else of one."""
-    return next(iter(monitored_targets(panel)), None)
+    return next((key for key in monitored_targets(panel) if key.startswith("admissions:")), None)
 
 
 def narrowed(panel: Panel, nowcast: Floats | None, target: str) -> tuple[Panel, Floats | None]:

@@ -21,6 +21,7 @@ import structlog
 from numpy.typing import NDArray
 
 from forecasting.distribution import QUANTILE_LEVELS
+from forecasting.jobs.days_off import is_day_off
 from forecasting.jobs.forecaster import monitored_targets
 from forecasting.jobs.seeds import stream
 from forecasting.panel import Panel
@@ -149,13 +150,24 @@ def judge(
         monitors = _advanced(monitors, target, known, day, published, widened, seed)
         last = day
     parents = {child: parent for parent in reversed(sums) for child in sums[parent]}
-    found = assess(monitors, doubts, parents)
+    found = {t: _told_of(target, verdict) for t, verdict in assess(monitors, doubts, parents).items()}
     if last is None:
         return Verdicts(found)
     widened[str(panel.dates[-1])] = _factors(found, sums)
     oldest = str(panel.dates[-1] - _REMEMBERED_DAYS)
     left = _Kept(monitors, last, {origin: f for origin, f in widened.items() if origin > oldest})
     return Verdicts(found, left.pack())
+
+
+def _told_of(target: str, verdict: TrustAssessment) -> TrustAssessment:
+    """Return a verdict whose causes say of what the forecasts went wrong."""
+    causes = tuple(
+        replace(cause, parameters={**cause.parameters, "target": target})
+        if cause.key.startswith(("trust.forecast_", "trust.parent_"))
+        else cause
+        for cause in verdict.causes
+    )
+    return replace(verdict, causes=causes)
 
 
 @dataclass(frozen=True)
@@ -235,6 +247,7 @@ def _advanced(
         pit,
         standardised_residual(near, LEVELS, truth),
         standardised_residual(far, LEVELS, truth),
+        fall_excused=is_day_off(day),
     )
 
 
@@ -271,10 +284,10 @@ def implausible(panel: Panel, target: str, draws: Mapping[str, Floats], first: i
         Position of day 0 in the draws.
     """
     found = {}
-    values, name = panel.series(target), target.split(":")[0]
+    values = panel.series(target)
     for territory, paths in draws.items():
         known = values[:, panel.territories.index(territory)]
-        cause = implausible_forecast(known, paths[first:], name)
+        cause = implausible_forecast(known, paths[first:], target)
         if cause is not None:
             found[territory] = cause
     return found

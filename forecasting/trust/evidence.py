@@ -34,6 +34,7 @@ TOO_LOW, TOO_HIGH, TOO_NARROW = (
     "trust.forecast_too_high",
     "trust.forecast_too_narrow",
 )
+CAUSES = (TOO_LOW, TOO_HIGH, TOO_NARROW)
 BETS: tuple[tuple[str, tuple[float, float], tuple[float, float]], ...] = (
     (TOO_LOW, (3.0, 1.0), (3.0, 1.0)),
     (TOO_LOW, (8.0, 1.0), (8.0, 1.0)),
@@ -51,7 +52,10 @@ _FADE = 0.9
 _WINSOR = 6.0
 _MEAN_ABSOLUTE_NORMAL = 0.7979
 _BINS = 20
-_BIN_PRIOR = 40.0
+_BIN_PRIOR = 20.0
+_STEP_WEIGHT = 8.0
+_PRIOR_STEPS = 40.0
+_LESSON_WINSOR = 3.0
 _HALF_LIFE = 180.0
 _RECENT_HALF_LIFE = 5.0
 
@@ -72,7 +76,7 @@ class Evidence:
     histogram : ndarray, shape (20,)
         Fading counts of past PITs, all territories, with a uniform prior.
     spread : ndarray, shape (2, 2)
-        Fading sum of absolute residuals and their number, by horizon, all territories.
+        Fading sum over steps of the mean absolute residual, and number of steps, by horizon, all territories.
     """
 
     bets: Floats
@@ -93,20 +97,19 @@ class Evidence:
         largest: Floats = self.cusum.max(axis=(1, 2))
         return largest
 
-    def accusation(self, place: int, bound: float) -> str:
-        """Name the cause that the evidence against one territory's forecasts speaks for.
+    def accusation(self, bound: float) -> NDArray[np.int64]:
+        """Tell which cause of `CAUSES` the evidence speaks for, shape (territory,).
 
         Parameters
         ----------
-        place : int
-            Position of the territory.
         bound : float
             Wealth that weighs as much as a sum of residuals at its bound.
         """
-        up, down = self.cusum[place].max(axis=0)
-        if max(up, down) * bound > self.level[place]:
-            return TOO_LOW if up >= down else TOO_HIGH
-        return BETS[int(np.argmax(self.bets[place]))][0]
+        up, down = np.moveaxis(self.cusum.max(axis=1), -1, 0)
+        by_sums = np.where(up >= down, CAUSES.index(TOO_LOW), CAUSES.index(TOO_HIGH))
+        by_bets = np.array([CAUSES.index(key) for key, _, _ in BETS])[self.bets.argmax(axis=1)]
+        found: NDArray[np.int64] = np.where(np.maximum(up, down) * bound > self.level, by_sums, by_bets)
+        return found
 
 
 def no_evidence(territories: int) -> Evidence:
@@ -116,7 +119,7 @@ def no_evidence(territories: int) -> Evidence:
         cusum=np.zeros((territories, 2, 2)),
         recent=np.ones(territories),
         histogram=np.full(_BINS, _BIN_PRIOR),
-        spread=np.tile([100.0 * _MEAN_ABSOLUTE_NORMAL, 100.0], (2, 1)),
+        spread=np.tile([_PRIOR_STEPS * _MEAN_ABSOLUTE_NORMAL, _PRIOR_STEPS], (2, 1)),
     )
 
 
@@ -148,7 +151,9 @@ def standardised_residual(quantiles: Floats, levels: Floats, observed: Floats) -
     return result
 
 
-def weighed(evidence: Evidence, pit: Floats, residuals: Floats, flagged: Mask) -> Evidence:
+def weighed(
+    evidence: Evidence, pit: Floats, residuals: Floats, flagged: Mask, *, fall_excused: bool = False
+) -> Evidence:
     """Add one step of matured truth to the evidence.
 
     Parameters
@@ -162,12 +167,19 @@ def weighed(evidence: Evidence, pit: Floats, residuals: Floats, flagged: Mask) -
     flagged : ndarray of bool, shape (territory,)
         Where a flag stands, sums also fade by a tenth a step, so that a flag ends when the errors do and not as
         long after as they were large.
+    fall_excused : bool
+        On a day that was expected to come in low no bet gains and no sum grows by a truth under the forecast; what
+        lies above it counts as ever. A bet that may only lose on one side is still no better than fair.
     """
     typical = np.maximum(1.0, evidence.spread[:, 0] / evidence.spread[:, 1] / _MEAN_ABSOLUTE_NORMAL)
     z = np.clip(residuals / typical, -_WINSOR, _WINSOR)
     known = np.isfinite(pit) & np.isfinite(residuals[:, 0])
     u = _recalibrated(np.where(known, pit, 0.5), evidence.histogram)
-    grown = np.clip(density_of_bets(u) * np.maximum(evidence.bets, 1.0), 0.0, BET_CAP)
+    density = density_of_bets(u)
+    if fall_excused:
+        z = np.maximum(z, -CUSUM_DRIFT)
+        density = np.where(u[:, None] < 0.5, np.minimum(density, 1.0), density)
+    grown = np.clip(density * np.maximum(evidence.bets, 1.0), 0.0, BET_CAP)
     return replace(
         evidence,
         bets=np.where(known[:, None], grown, evidence.bets),
@@ -177,7 +189,11 @@ def weighed(evidence: Evidence, pit: Floats, residuals: Floats, flagged: Mask) -
 
 
 def learned(evidence: Evidence, pit: Floats, residuals: Floats, calm: Mask) -> Evidence:
-    """Learn what is usual from the territories that are calm: a break must not become the norm."""
+    """Learn what is usual from the territories that are calm: a break must not become the norm.
+
+    A step teaches as much whatever the number of territories: a hundred that go wrong on the same day are one
+    event, and what is usual must not follow it before anybody is flagged.
+    """
     known = np.isfinite(pit) & np.isfinite(residuals[:, 0])
     return replace(
         evidence,
@@ -203,15 +219,19 @@ def _recent(recent: Floats, z: Floats) -> Floats:
 
 def _learned_histogram(histogram: Floats, pit: Floats) -> Floats:
     fade = 0.5 ** (1.0 / _HALF_LIFE)
+    if pit.size == 0:
+        return histogram
     seen = np.bincount(np.minimum((pit * _BINS).astype(np.int64), _BINS - 1), minlength=_BINS)
-    found: Floats = _BIN_PRIOR + fade * (histogram - _BIN_PRIOR) + seen
+    found: Floats = _BIN_PRIOR + fade * (histogram - _BIN_PRIOR) + _STEP_WEIGHT * seen / pit.size
     return found
 
 
 def _learned_spread(spread: Floats, residuals: Floats) -> Floats:
     known = np.isfinite(residuals)
-    size = np.where(known, np.minimum(np.abs(residuals), _WINSOR), 0.0).sum(axis=0)
-    found: Floats = 0.5 ** (1.0 / _HALF_LIFE) * spread + np.stack([size, known.sum(axis=0)], axis=1)
+    count = known.sum(axis=0)
+    size = np.where(known, np.minimum(np.abs(residuals), _LESSON_WINSOR), 0.0).sum(axis=0)
+    seen = np.stack([size / np.maximum(count, 1), (count > 0).astype(np.float64)], axis=1)
+    found: Floats = 0.5 ** (1.0 / _HALF_LIFE) * spread + seen
     return found
 
 

@@ -25,7 +25,7 @@ SMALL_COUNT = 5.0
 _WEEK, _WEEKS = 7, 4
 
 
-def implausible_forecast(known: Floats, coming: Floats, signal: str) -> Cause | None:
+def implausible_forecast(known: Floats, coming: Floats, target: str) -> Cause | None:
     """Judge one territory's forecast against its own newest weeks.
 
     Parameters
@@ -34,13 +34,13 @@ def implausible_forecast(known: Floats, coming: Floats, signal: str) -> Cause | 
         Observed counts, NaN where unknown.
     coming : ndarray, shape (day, draw)
         Drawn counts of the next seven days or more.
-    signal : str
-        Name of the target, for the words.
+    target : str
+        Whose, for the words.
 
     Returns
     -------
     Cause or None
-        ``trust.forecast_implausible`` with ``signal``, ``median`` and ``usual`` (events a day).
+        ``trust.forecast_implausible`` with ``target``, ``median`` and ``usual`` (events a day).
     """
     seen = known[np.isfinite(known)][-_WEEK * _WEEKS :]
     weeks = [seen[i : i + _WEEK].mean() for i in range(len(seen) % _WEEK, len(seen), _WEEK)]
@@ -52,7 +52,7 @@ def implausible_forecast(known: Floats, coming: Floats, signal: str) -> Cause | 
     if not (rises or falls):
         return None
     parameters: dict[str, Parameter] = {
-        "signal": signal,
+        "target": target,
         "median": round(median, 1),
         "usual": round(float(weeks[-1]), 1),
     }

@@ -16,7 +16,7 @@ The state between runs is an explicit value, :class:`TrustState`, an input and a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -53,12 +53,15 @@ class TrustState:
         0 ok, 1 degraded, 2 broken.
     held : ndarray of int, shape (territory,)
         Steps since the standing last changed, or evidence last called for it.
+    accused : ndarray of int, shape (territory,)
+        Which of `forecasting.trust.evidence.CAUSES` last called for a flag; of no meaning without one.
     """
 
     territories: tuple[str, ...]
     evidence: Evidence
     standing: Levels
     held: Levels
+    accused: Levels
 
     @property
     def flagged(self) -> Mask:
@@ -70,8 +73,7 @@ class TrustState:
         """Give the state as plain lists, ready for JSON."""
         return {
             "territories": list(self.territories),
-            "standing": self.standing.tolist(),
-            "held": self.held.tolist(),
+            **{name: getattr(self, name).tolist() for name in _STANDING},
             **{name: getattr(self.evidence, name).tolist() for name in _EVIDENCE},
         }
 
@@ -94,7 +96,7 @@ class TrustState:
         ValueError
             If a field is missing, by name.
         """
-        missing = {"territories", "standing", "held", *_EVIDENCE} - set(stored)
+        missing = {"territories", *_STANDING, *_EVIDENCE} - set(stored)
         if missing:
             raise ValueError(
                 f"the stored trust state has no {sorted(missing)}; start from initial_state() instead"
@@ -102,8 +104,7 @@ class TrustState:
         return cls(
             tuple(str(code) for code in stored["territories"]),
             Evidence(**{name: np.asarray(stored[name], dtype=np.float64) for name in _EVIDENCE}),
-            np.asarray(stored["standing"], dtype=np.int64),
-            np.asarray(stored["held"], dtype=np.int64),
+            *(np.asarray(stored[name], dtype=np.int64) for name in _STANDING),
         )
 
     def for_territories(self, territories: Sequence[str]) -> TrustState:
@@ -124,18 +125,18 @@ class TrustState:
         known = [(i, place[code]) for i, code in enumerate(territories) if code in place]
         mine, theirs = ([pair[k] for pair in known] for k in (0, 1))
         for new, old in (
-            (fresh.standing, self.standing),
-            (fresh.held, self.held),
+            *((getattr(fresh, name), getattr(self, name)) for name in _STANDING),
             *((getattr(fresh.evidence, name), getattr(self.evidence, name)) for name in _BY_TERRITORY),
         ):
             new[mine] = old[theirs]
         shared = {name: getattr(self.evidence, name) for name in _EVIDENCE if name not in _BY_TERRITORY}
         own = {name: getattr(fresh.evidence, name) for name in _BY_TERRITORY}
-        return TrustState(fresh.territories, Evidence(**own, **shared), fresh.standing, fresh.held)
+        return replace(fresh, evidence=Evidence(**own, **shared))
 
 
 _EVIDENCE = tuple(field.name for field in fields(Evidence))
 _BY_TERRITORY = ("bets", "cusum", "recent")
+_STANDING = ("standing", "held", "accused")
 
 
 def initial_state(territories: Sequence[str]) -> TrustState:
@@ -151,12 +152,17 @@ def initial_state(territories: Sequence[str]) -> TrustState:
     TrustState
         No evidence against anybody.
     """
-    nothing = np.zeros(len(territories), dtype=np.int64)
-    return TrustState(tuple(territories), no_evidence(len(territories)), nothing, nothing.copy())
+    nothing = np.zeros((len(_STANDING), len(territories)), dtype=np.int64)
+    return TrustState(tuple(territories), no_evidence(len(territories)), *nothing)
 
 
 def advance(
-    state: TrustState, pit: Floats, residual: Floats, week_residual: Floats | None = None
+    state: TrustState,
+    pit: Floats,
+    residual: Floats,
+    week_residual: Floats | None = None,
+    *,
+    fall_excused: bool = False,
 ) -> TrustState:
     """Show the monitors one more step of matured truth.
 
@@ -169,6 +175,9 @@ def advance(
         has just matured; NaN where it has not.
     week_residual : ndarray, shape (territory,), optional
         Standardised residual of the forecast of that date made a week before.
+    fall_excused : bool
+        Whether the date was expected to come in low, as on a public holiday: a truth under the forecast is then
+        no evidence.
 
     Returns
     -------
@@ -177,7 +186,7 @@ def advance(
     """
     week = np.full(pit.shape, np.nan) if week_residual is None else week_residual
     residuals = np.stack([residual, week], axis=1)
-    evidence = weighed(state.evidence, pit, residuals, state.flagged)
+    evidence = weighed(state.evidence, pit, residuals, state.flagged, fall_excused=fall_excused)
     called, quiet = _called_for(evidence), _quiet(evidence)
     # A step without any truth is no step: nobody is believed again for having sent nothing.
     seen = np.isfinite(pit) | np.isfinite(residuals).any(axis=1)
@@ -187,7 +196,10 @@ def advance(
     standing = np.where(comes_down, risen - 1, risen)
     held = np.where((standing != state.standing) | ((called >= standing) & (standing > OK)), 0, waited)
     calm = (called == OK) & (state.standing == OK)
-    return TrustState(state.territories, learned(evidence, pit, residuals, calm), standing, held)
+    accused = np.where(called > OK, evidence.accusation(EVIDENCE_DEGRADED), state.accused)
+    if not fall_excused:
+        evidence = learned(evidence, pit, residuals, calm)
+    return TrustState(state.territories, evidence, standing, held, accused)
 
 
 def _called_for(evidence: Evidence) -> Levels:

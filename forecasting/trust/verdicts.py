@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.trust.states import EVIDENCE_DEGRADED, OK, STATES, Trust, TrustState
+from forecasting.trust.evidence import CAUSES
+from forecasting.trust.states import OK, STATES, Trust, TrustState
 
 Parameter = str | float | int
 
@@ -115,5 +116,4 @@ def _monitor_causes(state: TrustState, place: int) -> tuple[Cause, ...]:
         "evidence": round(float(state.evidence.level[place]), 1),
         "error_ratio": round(float(state.evidence.recent[place]), 2),
     }
-    key = state.evidence.accusation(place, EVIDENCE_DEGRADED)
-    return (Cause(key, STATES[standing], parameters),)
+    return (Cause(CAUSES[int(state.accused[place])], STATES[standing], parameters),)
