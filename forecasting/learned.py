@@ -10,7 +10,7 @@ streams are keyed by (seed, territory, target, purpose).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -27,6 +27,7 @@ from forecasting.problem import Problem
 from forecasting.transforms import Floats, RootScale
 
 ARRAYS = ("history", "level", "size", "quantiles", "pit", "errors", "shift", "tail")
+EVENLY = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +139,28 @@ class Learned:
         return ForecastDistribution(
             self.target, self.origin, self.freq, names, tuple(int(h) for h in horizons), out
         )
+
+    def means(self) -> Floats:
+        """Return the expected level at the anchors, natural units, shape (territory, anchor)."""
+        even = (np.arange(EVENLY) + 0.5) / EVENLY
+        spread = np.broadcast_to(even, (*self.quantiles.shape[:2], EVENLY))
+        return np.asarray(
+            RootScale(self.size).back(at_probability(self.quantiles, spread), axis=0).mean(axis=-1)
+        )
+
+    def scaled(self, factors: Floats) -> Self:
+        """Return the same with the level of each territory and anchor multiplied in natural units.
+
+        Parameters
+        ----------
+        factors : ndarray, shape (territory, anchor)
+        """
+        scale = RootScale(self.size)
+        natural = scale.back(self.quantiles, axis=0) * factors[..., None]
+        changed = (factors != 1.0)[..., None]
+        forward = np.moveaxis(scale.forward(np.moveaxis(natural, 0, -1)), -1, 0)
+        # Below the image of zero there is only the order of quantiles, which a factor leaves alone.
+        return replace(self, quantiles=np.where(changed & (natural > 0), forward, self.quantiles))
 
     def plain_state(self) -> dict[str, Any]:
         """Return the state as JSON knows it, whatever arrays a model put in."""

@@ -82,7 +82,7 @@ def compute(
     lessons
         What was learnt of the plan's whole scope; learnt here when left out.
     """
-    lessons = learn_all(inputs, plan) if lessons is None else lessons
+    lessons = (learn_all(inputs, plan) if lessons is None else lessons).agreed(inputs.panel)
     verdicts, completed = lessons.overview.verdicts, lessons.overview.completed
     target = monitored_target(inputs.panel)
     headline = verdicts[target] if target is not None else Verdicts()

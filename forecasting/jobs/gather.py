@@ -66,18 +66,23 @@ class Asked:
         `ensemble`, or `yardstick` for persistence only.
     cycles, zone
         Civil times of the cycles.
+    coherence
+        `mint`: départements agree with what is forecast of their regions; `bottom_up`: regions are the sums of
+        what départements say alone.
     """
 
     draws: int
     cycles: tuple[str, ...]
     zone: str
     engine: str = "ensemble"
+    coherence: str = "mint"
 
     def document(self) -> dict[str, Any]:
         """Return them as the run's configuration."""
         return {
             "draws": self.draws,
             "engine": self.engine,
+            "coherence": self.coherence,
             "cycles": list(self.cycles),
             "zone": self.zone,
             "history_days": HISTORY_DAYS,

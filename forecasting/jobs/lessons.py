@@ -1,19 +1,21 @@
 """What a run learns from all territories before any of them is drawn, as values that can be stored and sent.
 
 First the overview: the newest days completed, which territories are doubted and why, how signals lead. Then one
-lesson for each target of territories and of hospitals, which needs the overview and nothing of the other lessons, so
-different forecasters can learn different targets. With both, any territories can be drawn anywhere.
+lesson for each target of territories, of the regions above them and of hospitals, which needs the overview and
+nothing of the other lessons, so different forecasters can learn different targets. With both, any territories can be
+drawn anywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.jobs.coherent import learn_regions, reconciled, regions_of
 from forecasting.jobs.completing import complete
 from forecasting.jobs.forecaster import Lesson, able_territories, learn_target, monitored_target, relevant
 from forecasting.jobs.input_doubts import input_doubts
@@ -30,8 +32,10 @@ from forecasting.trust import Cause, TrustAssessment
 Floats = NDArray[np.float64]
 FLOWS = ("admissions", "critical_admissions", "ed_visits")
 SYNDROMES = ("all", "covid", "influenza", "bronchiolitis", "gastroenteritis")
-FACILITIES = "facilities/"
-"""Before the name of a target, when it is of hospitals."""
+FACILITIES, REGIONS = "facilities/", "regions/"
+"""Before the name of a target, when it is of hospitals or of regions."""
+MINT = "mint"
+"""Départements agree with their regions; any other word leaves regions the sums of what départements say alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +89,7 @@ class Lessons:
     Attributes
     ----------
     targets
-        By name: a target, or one of hospitals after `FACILITIES`.
+        By name: a target, or one of hospitals or regions after `FACILITIES` or `REGIONS`.
     """
 
     overview: Overview
@@ -96,6 +100,15 @@ class Lessons:
         """Model state that the run leaves to the next, by name."""
         found = {name: lesson.state for name, lesson in self.targets.items()}
         return {name: state for name, state in found.items() if state is not None} | self.overview.states
+
+    def agreed(self, panel: Panel) -> Lessons:
+        """Return the lessons with départements made to agree with the regions that were learnt."""
+        regions = regions_of(panel)
+        found = {
+            name: reconciled(lesson, self.targets.get(REGIONS + name), regions)
+            for name, lesson in self.targets.items()
+        }
+        return replace(self, targets=found)
 
 
 def flow_targets(panel: Panel, *, by_cause: bool = True) -> list[str]:
@@ -115,6 +128,8 @@ def lesson_names(inputs: RunInputs, territories: Sequence[str]) -> tuple[str, ..
     """Return the targets to learn: those that can be forecast for any of some territories or their hospitals."""
     known = [t for t in territories if t in inputs.panel.territories]
     names = [t for t in flow_targets(inputs.panel) if able_territories(inputs.panel, t, known)]
+    if inputs.config.get("coherence", MINT) == MINT and regions_of(inputs.panel):
+        names += [REGIONS + t for t in names]
     inside = inputs.facility_panel
     if inside is not None:
         hospitals = [f for f in inside.territories if inputs.facility_places[f] in set(territories)]
@@ -139,6 +154,15 @@ def overview_of(inputs: RunInputs, plan: RunPlan) -> Overview:
 
 def learn_lesson(inputs: RunInputs, overview: Overview, name: str) -> Lesson:
     """Learn one target by the name it has in `Lessons`."""
+    asked = inputs.config["engine"] == "ensemble"
+    if name.startswith(REGIONS):
+        return learn_regions(
+            inputs.panel,
+            name.removeprefix(REGIONS),
+            state=inputs.state.get(name),
+            nowcast_draws=overview.completed,
+            models=asked,
+        )
     of_hospitals = name.startswith(FACILITIES)
     panel = inputs.facility_panel if of_hospitals else inputs.panel
     if panel is None:
@@ -148,7 +172,7 @@ def learn_lesson(inputs: RunInputs, overview: Overview, name: str) -> Lesson:
         name.removeprefix(FACILITIES),
         state=inputs.state.get(name),
         nowcast_draws=None if of_hospitals else overview.completed,
-        models=inputs.config["engine"] == "ensemble",
+        models=asked,
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from forecasting.jobs.bed_forecast import STAFFED, STOCK, SYNDROME_ORDER, UNITS, BedDraws, column
 from forecasting.jobs.bulletins import DAYS, facing_of, make_bulletin
+from forecasting.jobs.coherent import is_whole
 from forecasting.jobs.compute import Computed
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import grey_days, vigilance_days
@@ -39,16 +40,9 @@ def parents_of(territories: Sequence[str], panel: Panel) -> dict[str, tuple[str,
         if place.kind not in ("region", "country") or code in own:
             continue
         inside = tuple(d for d in descendants(code) if d in own)
-        if len(inside) > 1 and set(inside) <= told and _is_whole(code, inside):
+        if len(inside) > 1 and set(inside) <= told and is_whole(code, inside):
             found[code] = inside
     return found
-
-
-def _is_whole(code: str, inside: Sequence[str]) -> bool:
-    """Whether those inside are nearly all of a place: nine inhabitants in ten."""
-    known = register()
-    people = sum(known[d].population for d in inside)
-    return people >= 0.9 * known[code].population
 
 
 def summed_series(
