@@ -89,6 +89,9 @@ class DayOut(_Out):
     day: date
     horizon: int
     colour: str
+    raw_colour: str = Field(
+        description="Of the probability alone: a colour goes down once a second cycle agrees."
+    )
     probability: float | None = Field(description="P(beds needed > beds free), null where unknown.")
     beds_needed: dict[str, float] | None = Field(description="Quantiles by level, in beds.")
     beds_free: dict[str, float] | None = Field(description="Quantiles by level, in beds.")

@@ -23,6 +23,7 @@ _DAY = {
     "day": "2020-11-05",
     "horizon": 4,
     "colour": "yellow",
+    "raw_colour": "yellow",
     "probability": 0.22,
     "beds_needed": {"0.05": 38.0, "0.5": 51.0, "0.95": 68.0},
     "beds_free": {"0.05": 55.0, "0.5": 60.0, "0.95": 64.0},

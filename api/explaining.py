@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from api.answers import ExplanationOut, MessageOut
 from api.texts import Language, say
-from forecasting.explain import Explanation, sentence
+from forecasting.explain import GROUPS, Explanation, sentence
 from forecasting.run import SeriesForecast
 
 Document = Mapping[str, Any]
@@ -43,17 +43,22 @@ def protected_explanation(
     coded
         How a median of this series is published.
     """
-    if document is None or threshold <= 1:
-        return document
+    if document is None:
+        return None
+    # The database keeps no order of names.
+    groups = tuple(sorted(document["groups"], key=_place))
+    if threshold <= 1:
+        return {**document, "groups": {name: document["groups"][name] for name in groups}}
     reference, published = (np.asarray(document[k], dtype=np.float64) for k in ("reference", "published"))
     shown = coded(published)
-    parts = np.array([*document["groups"].values(), document["remainder"]], dtype=np.float64)
+    parts = np.array(
+        [*(document["groups"][name] for name in groups), document["remainder"]], dtype=np.float64
+    )
     whole = np.stack([whole_parts(column) for column in parts.T], axis=1)
     base = shown - whole.sum(axis=0)
     keep = np.flatnonzero((reference >= threshold) & (published >= threshold) & (base >= threshold))
     if not len(keep):
         return None
-    groups = tuple(document["groups"])
     found = Explanation(groups, base[keep], whole[:-1, keep], whole[-1, keep], shown[keep])
     words = sentence(found, (0,))
     return {
@@ -64,6 +69,10 @@ def protected_explanation(
         "published": found.published.tolist(),
         "sentence": {"key": words.key, "params": dict(words.parameters)},
     }
+
+
+def _place(group: str) -> tuple[int, str]:
+    return (GROUPS.index(group) if group in GROUPS else len(GROUPS), group)
 
 
 def whole_parts(parts: Floats) -> Floats:

@@ -233,6 +233,7 @@ def day_out(day: VigilanceDay) -> DayOut:
         day=day.day,
         horizon=day.horizon,
         colour=day.colour,
+        raw_colour=day.raw_colour,
         probability=day.probability,
         beds_needed=None if day.beds_needed is None else dict(day.beds_needed),
         beds_free=None if day.beds_free is None else dict(day.beds_free),

@@ -48,6 +48,7 @@ class DayView:
     risk: str
     label: str
     is_today: bool
+    is_kept: bool
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class PageView:
     zone: str
     expired: bool
     units: Sequence[UnitView]
+    keeps_colours: bool
     fans: Sequence[FanView]
     signals: Sequence[SignalView]
     signals_target: str
@@ -118,11 +120,13 @@ def page_view(
     counts = _counts(room, connection, reader, record, bulletin.territory, leads)
     language = reader.language
     skills = [s for s in store.skill(connection, bulletin.territory) if s.tasks >= LEAST_FORECASTS]
+    strips = [UnitView(u, say(f"unit.{u}", language), strip(shown, u, language)) for u in UNITS]
     return PageView(
         bulletin=shown,
         zone=zone,
         expired=shown.valid_until < room.clock.now(),
-        units=[UnitView(u, say(f"unit.{u}", language), strip(shown, u, language)) for u in UNITS],
+        units=strips,
+        keeps_colours=any(day.is_kept for unit in strips for day in unit.days),
         fans=[fan(shown, u, series, counts, skills, language) for u in UNITS],
         signals=[signal_view(row, counts, language) for row in leads],
         signals_target=write(leads[0].target, "target", language) if leads else "",
@@ -150,7 +154,8 @@ def _tile(day: date, horizon: int, unit: str, found: DayOut | None, language: La
     colour = found.colour if found else "grey"
     # A grey day says that it is not known: a figure beside it would be believed.
     probability = found.probability if found and colour != "grey" else None
-    key = "strip.day" if probability is not None else "strip.day.unknown"
+    is_kept = found is not None and probability is not None and colour != found.raw_colour
+    key = "strip.day.unknown" if probability is None else "strip.day.kept" if is_kept else "strip.day"
     weekday = say("strip.today", language) if horizon == 0 else write(day, "weekday", language)
     return DayView(
         day=day,
@@ -161,6 +166,7 @@ def _tile(day: date, horizon: int, unit: str, found: DayOut | None, language: La
         risk="–" if probability is None else write(probability, "risk", language),
         label=say(key, language, unit=unit, day=day, colour=colour, probability=probability),
         is_today=horizon == 0,
+        is_kept=is_kept,
     )
 
 

@@ -156,11 +156,14 @@ def write(value: Any, kind: str, language: Language, zone: str = PARIS) -> str:
 
 
 def _write_share(share: float, language: Language, is_risk: bool = False) -> str:
-    """Return a percentage; what is not certain is never written 0 or 100 %, nor a risk as one of another colour."""
+    """Return a percentage; what is not certain is never written 0 or 100 %, nor a risk as one of another colour.
+
+    A risk is a share of draws, so none of them is no certainty either.
+    """
     locale = _LOCALES[language]
-    if 0 < share < 0.005:
+    if share < 0.005 and (share > 0 or is_risk):
         return f"<{_FIXED}{format_percent(0.01, locale=locale)}"
-    if 0.995 < share < 1:
+    if share > 0.995 and (share < 1 or is_risk):
         return f">{_FIXED}{format_percent(0.99, locale=locale)}"
     for bound in _COLOUR_BOUNDS if is_risk else ():
         if share < bound <= share + 0.005:

@@ -109,7 +109,7 @@ ENGLISH: dict[str, str] = {
     "their level ({reference:number}), mainly from: {driver:group} ({amount:signed}).",
     "explain.fall.beds": "In {days:number} days, {median:number} {signal:explained}, fewer than if admissions kept "
     "their level ({reference:number}), mainly from: {driver:group} ({amount:signed}).",
-    "explain.steady.beds": "In {days:number} days, {median:number} {signal:explained}, as if admissions kept "
+    "explain.steady.beds": "In {days:number} days, {median:number} {signal:explained}, much as if admissions kept "
     "their level ({reference:number}).",
     "explained.admissions": "admissions a day",
     "explained.critical_admissions": "critical care admissions a day",
@@ -175,6 +175,8 @@ ENGLISH: dict[str, str] = {
     "strip.today": "Today",
     "strip.day": "{unit:unit}, {day:day}: {colour:colour}, {probability:risk} risk",
     "strip.day.unknown": "{unit:unit}, {day:day}: {colour:colour}, risk unknown",
+    "strip.day.kept": "{unit:unit}, {day:day}: {colour:colour}, kept until confirmed, {probability:risk} risk",
+    "strip.kept": "Outline only: the risk went down, the colour waits for a second cycle to confirm it",
     "strip.legend": "What the colours say",
     "basis.census": "Beds available from the census of patients present.",
     "basis.estimated": "Beds available are estimated: staffed beds less the usual occupancy.",

@@ -112,8 +112,8 @@ FRENCH: dict[str, str] = {
     "restaient à leur niveau ({reference:number}), surtout par : {driver:group} ({amount:signed}).",
     "explain.fall.beds": "À {days:number} jours, {median:number} {signal:explained}, moins que si les admissions "
     "restaient à leur niveau ({reference:number}), surtout par : {driver:group} ({amount:signed}).",
-    "explain.steady.beds": "À {days:number} jours, {median:number} {signal:explained}, comme si les admissions "
-    "restaient à leur niveau ({reference:number}).",
+    "explain.steady.beds": "À {days:number} jours, {median:number} {signal:explained}, à peu près comme si les "
+    "admissions restaient à leur niveau ({reference:number}).",
     "explained.admissions": "admissions par jour",
     "explained.critical_admissions": "admissions en soins critiques par jour",
     "explained.ed_visits": "passages aux urgences par jour",
@@ -178,6 +178,9 @@ FRENCH: dict[str, str] = {
     "strip.today": "Auj.",
     "strip.day": "{unit:unit}, {day:day} : {colour:colour}, {probability:risk} de risque",
     "strip.day.unknown": "{unit:unit}, {day:day} : {colour:colour}, risque inconnu",
+    "strip.day.kept": "{unit:unit}, {day:day} : {colour:colour}, gardé jusqu’à confirmation, {probability:risk} de "
+    "risque",
+    "strip.kept": "Contour seul : le risque a baissé, la couleur attend qu’un second cycle le confirme",
     "strip.legend": "Ce que disent les couleurs",
     "basis.census": "Lits disponibles d’après le recensement des patients présents.",
     "basis.estimated": "Lits disponibles estimés : lits armés moins l’occupation habituelle.",

@@ -48,6 +48,8 @@ class Story:
         Median of critical beds needed on day 0, its growth per day, beds free.
     syndrome
         Cause of the beds.
+    raw_colour
+        Of the probability alone, where a colour is kept until a second cycle confirms that it goes down.
     """
 
     territory: str = "44"
@@ -57,6 +59,7 @@ class Story:
     trust: Trust = "ok"
     causes: tuple[Message, ...] = ()
     syndrome: str = "covid"
+    raw_colour: Colour | None = None
 
 
 def agree(connection: Connection) -> None:
@@ -216,7 +219,7 @@ def _days(story: Story, origin: date) -> list[VigilanceDay]:
                     day=origin + timedelta(days=horizon),
                     horizon=horizon,
                     colour=colour,
-                    raw_colour=colour,
+                    raw_colour=story.raw_colour or colour,
                     probability=chance,
                     beds_needed={f"{q:g}": _quantile(median, horizon, q) for q in _SUMMARY},
                     beds_free={"0.05": free - 4, "0.5": free, "0.95": free + 4},

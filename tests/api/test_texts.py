@@ -61,6 +61,8 @@ def test_what_is_not_certain_is_never_written_as_certain() -> None:
     assert write(0.0004, "percent", "en") == "<\u00a01%"
     assert write(0.9996, "percent", "en") == ">\u00a099%"
     assert write(0.0, "percent", "en") == "0%"
+    # No draw of a thousand is no certainty.
+    assert (write(0.0, "risk", "en"), write(1.0, "risk", "en")) == ("<\u00a01%", ">\u00a099%")
 
 
 def test_a_risk_is_never_written_as_one_of_the_next_colour() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
 from api.answers import LeadOut
 from api.explaining import bars
 from api.pages.view import leading
+from tests.api.conftest import Served
+from tests.api.published import AS_OF, Story, publish
 
 
 def _lead(signal: str, days: float | None, strength: float = 0.5) -> LeadOut:
@@ -28,6 +32,23 @@ def test_a_signal_that_does_not_lead_is_not_listed_among_those_that_do() -> None
         ("lab_positives", 6.0),
         ("sos_calls", 4.0),
     ]
+
+
+def test_a_colour_that_waits_for_confirmation_is_drawn_as_an_outline(fresh: Served) -> None:
+    with fresh.client() as client:
+        before = client.get("/").text
+        with fresh.connect() as connection:
+            publish(connection, [Story(raw_colour="green")], as_of=AS_OF + timedelta(hours=1))
+        # The shelf is emptied when the news is heard.
+        after = client.get("/", params={"as_of": (AS_OF + timedelta(hours=1)).isoformat()}).text
+        days = client.get("/v1/meteo/44", params={"as_of": (AS_OF + timedelta(hours=1)).isoformat()}).json()[
+            "days"
+        ]
+    assert "tile yellow kept" not in before
+    assert "tile yellow kept" in after
+    assert "Contour seul" in after
+    assert "tile green kept" not in after
+    assert {d["raw_colour"] for d in days} == {"green"}
 
 
 def test_bars_tell_the_largest_first_and_the_remainder_last() -> None:
