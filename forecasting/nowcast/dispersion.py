@@ -15,7 +15,7 @@ past nowcasts too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,13 @@ RATIO_LEVELS = np.concatenate([[0.005, 0.0125], np.arange(0.025, 0.976, 0.025), 
 _SIZES = np.geomspace(0.02, 200.0, 40)
 _DEFAULT_SIZE = 3.0
 _DEFAULT_LOG_SD = 0.1
+_SD_PER_MISSING = 0.5
+_LEAST_LOG_SD = 0.003
+_GRID = 40
+_MOST_CELLS = 400
+_CLEARLY = 0.95
+RATIO_FROM = 20.0
+"""Expected counts from which errors are ratios learnt from the past, not those of an assumed law."""
 _PRIOR_CELLS = 20.0
 
 
@@ -49,6 +56,8 @@ class Dispersion:
         Quantiles of log(final / expected) at :data:`RATIO_LEVELS`, by delay and class of level, for rates.
     level_bounds : ndarray, shape (2,)
         Expected values that separate the three classes of level.
+    by_ratio : ndarray of bool, shape (delay,)
+        Whether large counts are drawn by ratios at that delay.
     correlation : float
         Correlation of the errors of one territory on neighbouring dates.
     cells : int
@@ -60,6 +69,7 @@ class Dispersion:
     downward: Floats
     log_ratio: Floats
     level_bounds: Floats
+    by_ratio: NDArray[np.bool_]
     correlation: float
     cells: int
 
@@ -101,7 +111,39 @@ def estimate_dispersion(past: PastNowcasts, max_delay: int) -> Dispersion:
         down[delay] = _fit(taken[here], down_mean[here], prior=0.3)
     bounds = np.quantile(past.expected, [1 / 3, 2 / 3]) if past.expected.size else np.zeros(2)
     ratios = _ratio_quantiles(past, bounds, max_delay)
-    return Dispersion(upward, rate, down, ratios, bounds, _correlation(past, ratio), int(past.delay.size))
+    never = np.zeros(max_delay + 1, dtype=np.bool_)
+    cells = int(past.delay.size)
+    found = Dispersion(upward, rate, down, ratios, bounds, never, _correlation(past, ratio), cells)
+    return replace(found, by_ratio=_ratio_delays(past, found))
+
+
+def _ratio_delays(past: PastNowcasts, error: Dispersion) -> NDArray[np.bool_]:
+    """Delays at which ratios told past errors of large counts clearly better than the negative binomials."""
+    out = np.zeros(error.downward.size, dtype=np.bool_)
+    probability = (np.arange(_GRID) + 0.5) / _GRID
+    # A stride that shares no factor with the grid pairs each "came" with another "taken", evenly.
+    other = probability[np.arange(_GRID) * 19 % _GRID]
+    for delay in range(out.size):
+        cells = np.flatnonzero((past.delay == delay) & (past.expected >= RATIO_FROM))[-_MOST_CELLS:]
+        if cells.size < _PRIOR_CELLS:
+            continue
+        reported, expected, slot = past.reported[cells], past.expected[cells], past.delay[cells]
+        grid = np.broadcast_to(probability[:, None], (_GRID, cells.size))
+        size = error.upward[slot, missing_class(past.completeness[cells])]
+        up, down = _means(reported, expected, error.downward_rate[slot])
+        taken = _negative_binomial(np.broadcast_to(other[:, None], grid.shape), down, error.downward[slot])
+        law = reported + _negative_binomial(grid, up, size) - np.minimum(taken, reported)
+        ratio = _draw_ratios(expected, slot, error, grid)
+        out[delay] = _crps(ratio, past.final[cells]) < _CLEARLY * _crps(law, past.final[cells])
+    return out
+
+
+def _crps(values: Floats, truth: Floats) -> float:
+    """Sum of the continuous ranked probability scores of equally likely values, shape (value, cell)."""
+    ordered = np.sort(values, axis=0)
+    rank = (2.0 * np.arange(1, len(values) + 1) - len(values) - 1.0)[:, None]
+    spread = (rank * ordered).sum(axis=0) / len(values) ** 2
+    return float((np.abs(values - truth).mean(axis=0) - spread).sum())
 
 
 def _ratio_quantiles(past: PastNowcasts, bounds: Floats, max_delay: int) -> Floats:
@@ -109,11 +151,12 @@ def _ratio_quantiles(past: PastNowcasts, bounds: Floats, max_delay: int) -> Floa
     positive = (past.expected > 0) & (past.final > 0)
     log_ratio = np.log(np.where(positive, past.final, 1.0) / np.where(positive, past.expected, 1.0))
     group = np.searchsorted(bounds, past.expected)
-    usual = _DEFAULT_LOG_SD * ndtri(RATIO_LEVELS)
     out = np.empty((max_delay + 1, 3, RATIO_LEVELS.size))
     for delay in range(max_delay + 1):
         here = positive & (past.delay == delay)
-        whole = _blended(log_ratio[here], usual)
+        missing = float(np.abs(1.0 - past.completeness[here]).mean()) if here.any() else 1.0
+        usual = float(np.clip(_SD_PER_MISSING * missing, _LEAST_LOG_SD, _DEFAULT_LOG_SD))
+        whole = _blended(log_ratio[here], usual * ndtri(RATIO_LEVELS))
         for g in range(3):
             out[delay, g] = _blended(log_ratio[here & (group == g)], whole)
     return out
@@ -184,7 +227,7 @@ def draw_finals(
     factor = np.sqrt(weight) * common + np.sqrt(1.0 - weight) * rng.standard_normal(shape)
     slot = np.clip(delay, 0, dispersion.downward.size - 1)
     if not counts:
-        return _draw_rates(expected, np.where(delay < 0, 0, slot), dispersion, ndtr(factor))
+        return _draw_ratios(expected, np.where(delay < 0, 0, slot), dispersion, ndtr(factor))
     base = np.where(delay < 0, 0.0, np.nan_to_num(reported))
     known = np.isfinite(expected)
     up_mean, down_mean = _means(base, np.where(known, expected, base), dispersion.downward_rate[slot])
@@ -192,18 +235,21 @@ def draw_finals(
     came = _negative_binomial(ndtr(factor), up_mean, np.where(delay < 0, _DEFAULT_SIZE, size))
     taken = _negative_binomial(rng.random(shape), down_mean, dispersion.downward[slot])
     final = np.maximum(base[None] + came - np.minimum(taken, base[None]), 0.0)
+    large = known & (expected >= RATIO_FROM) & (delay >= 0) & dispersion.by_ratio[slot]
+    if large.any():
+        final[:, large] = np.round(_draw_ratios(expected, slot, dispersion, ndtr(factor))[:, large])
     return np.where(known[None], final, np.nan)
 
 
-def _draw_rates(
+def _draw_ratios(
     expected: Floats, slot: NDArray[np.int64], dispersion: Dispersion, probability: Floats
 ) -> Floats:
     group = np.searchsorted(dispersion.level_bounds, np.nan_to_num(expected))
     out = np.empty(probability.shape)
-    for cell in np.ndindex(expected.shape):
-        curve = dispersion.log_ratio[slot[cell], group[cell]]
-        ratio = np.interp(probability[(slice(None), *cell)], RATIO_LEVELS, curve)
-        out[(slice(None), *cell)] = expected[cell] * np.exp(ratio)
+    for delay, level in np.unique(np.stack([slot, group]).reshape(2, -1), axis=1).T:
+        cell = (slot == delay) & (group == level)
+        ratio = np.interp(probability[:, cell], RATIO_LEVELS, dispersion.log_ratio[delay, level])
+        out[:, cell] = expected[cell] * np.exp(ratio)
     return out
 
 

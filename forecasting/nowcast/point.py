@@ -12,7 +12,9 @@ one.)
 
 ``a`` is chosen for each delay by the Poisson deviance of past nowcasts made from what was known then
 (deviance because it is consistent for a mean; absolute error would prefer "nothing missing", as most
-revisions are nil and a few large), and so is whether completeness departs by weekday.
+revisions are nil and a few large), and so is whether completeness departs by weekday. Where past values taken
+as reported came nearer than any of these, they are taken as reported (``a`` is infinite): where little is
+revised, a nowcast must not do harm.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ PRIOR_SIZES = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _MATURE = 0.9
 _LEVEL_STEPS = {"D": 7, "W": 2}
 _MIN_PAST_CELLS = 30
+_WORTH = 1.01
+"""How much more the reports must have lost than the nowcast before it is preferred to them."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Tuning:
     Attributes
     ----------
     prior_size : ndarray, shape (delay,)
-        Strength ``a`` of the territory's recent level.
+        Strength ``a`` of the territory's recent level; infinite where values are taken as reported.
     use_weekday : bool
         Whether completeness departs by weekday.
     """
@@ -298,7 +302,10 @@ def _tuned(past: _PastCells, max_delay: int, use_weekday: bool) -> tuple[Tuning,
             a: _poisson_deviance(past.final[chosen], _expected(part, np.full(part.level.shape, a)))
             for a in PRIOR_SIZES
         }
+        reported = _poisson_deviance(past.final[chosen], past.cells.reported[chosen])
         size[delay] = min(losses, key=lambda a: losses[a])
+        if reported <= _WORTH * losses[float(size[delay])]:
+            size[delay], losses[np.inf] = np.inf, reported
         total += min(losses.values())
     return Tuning(size, use_weekday), total
 
@@ -306,10 +313,12 @@ def _tuned(past: _PastCells, max_delay: int, use_weekday: bool) -> tuple[Tuning,
 def _expected(cells: Cells, size: Floats) -> Floats:
     full, level = cells.completeness, np.maximum(cells.level, 1e-6)
     unknown_level = ~np.isfinite(level)
-    size = np.where(unknown_level, 0.0, size)
+    as_reported = np.isinf(size)
+    size = np.where(unknown_level | as_reported, 0.0, size)
     mean = (size + cells.reported) / (size / np.where(unknown_level, 1.0, level) + full)
     # Where a date is over-complete (later revisions go down) there is nothing missing to draw from the level.
     expected = np.where(full >= 1.0, cells.reported / full, cells.reported + mean * (1.0 - full))
+    expected = np.where(as_reported, cells.reported, expected)
     return np.where(cells.delay >= 0, expected, cells.level)
 
 
