@@ -99,7 +99,7 @@ def work(
     if as_of is not None and isinstance(panel, Panel):
         whole = whole.until(as_of)
     if nowcast_draws is None and isinstance(panel, pd.DataFrame):
-        nowcast_draws = _nowcast_of_frame(panel, whole, seed, target)
+        nowcast_draws = _nowcast_of_frame(panel, whole, as_of, seed, target)
     if nowcast_draws is not None:
         whole = with_median_nowcast(whole, nowcast_draws)
     problem = make_problem(whole, target, furthest, donors)
@@ -138,7 +138,9 @@ def work(
     return Workings(learned, problem, answers)
 
 
-def _nowcast_of_frame(frame: pd.DataFrame, panel: Panel, seed: int, target: str) -> Floats | None:
+def _nowcast_of_frame(
+    frame: pd.DataFrame, panel: Panel, as_of: DateLike | None, seed: int, target: str
+) -> Floats | None:
     """Complete the newest periods of a frame whose cells have been revised before; None when none ever was."""
     if "reported_at" not in frame.columns:
         return None
@@ -147,7 +149,7 @@ def _nowcast_of_frame(frame: pd.DataFrame, panel: Panel, seed: int, target: str)
         panel.dates,
         panel.territories,
         panel.signals,
-        str(panel.as_of),
+        str(panel.as_of) if as_of is None else pd.Timestamp(as_of),
         generator(seed, "", target, "nowcast"),
         freq=panel.freq,
     )
