@@ -3,12 +3,11 @@
 Each check gives causes by territory for :func:`forecasting.trust.assess`. None of them changes a value.
 
 - *stale*: the newest value is older than the signal's usual delay allows;
-- *negative*, *far out of range*, *flat*: values no working sender would send. Flat means zero for so long
-that a Poisson
-  series of its level would do so less than once in a hundred thousand;
-- *delays changed*: the completeness by delay moved by more than a tenth, so nowcasts scale by the wrong
-factor;
-- *lag moved*: the interval of a lead no longer meets the earlier one.
+- *negative*, *far out of range*, *flat*: values no working sender would send. Flat means zero for so long that a
+  Poisson series of its level would do so less than once in a hundred thousand;
+- *delays changed*: the completeness by delay moved by more than a tenth, so nowcasts scale by the wrong factor;
+- *lag moved*: the interval of a lead no longer meets the earlier one, and both were told by a strong correlation. The
+  lead of a weak one wanders from wave to wave without anything having changed.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ _RANGE_FACTOR = 3.0
 _RANGE_MARGIN = 5.0
 _FLAT_ODDS = 1e-5
 _LAG_MOVE = 3.0
+_LAG_STRENGTH = 0.65
 _DELAY_SHIFT = 0.1
 
 
@@ -170,19 +170,19 @@ def moved_lags(now: Sequence[LeadLag], before: Sequence[LeadLag]) -> Causes:
     Parameters
     ----------
     now, before : sequence of LeadLag
-        The atlas of this run and an earlier one (a month or more before, or they share most of their data).
+        The atlas of the newest stretch of days and of an earlier one; the less they share, the more they can tell.
 
     Returns
     -------
     dict of territory to tuple of Cause
-        ``trust.lag_moved`` with ``signal``, ``before`` and ``now`` where both have evidence, the intervals
+        ``trust.lag_moved`` with ``signal``, ``before`` and ``now`` where both have strong evidence, the intervals
         are disjoint and the lag moved by three steps or more.
     """
-    earlier = {(row.territory, row.signal): row for row in before if row.state == "evidence"}
+    earlier = {(row.territory, row.signal): row for row in before if _is_known(row)}
     causes: Causes = {}
     for row in now:
         old = earlier.get((row.territory, row.signal))
-        if old is None or row.state != "evidence":
+        if old is None or not _is_known(row):
             continue
         apart = row.low > old.high or row.high < old.low
         if apart and abs(row.lag - old.lag) >= _LAG_MOVE:
@@ -191,6 +191,10 @@ def moved_lags(now: Sequence[LeadLag], before: Sequence[LeadLag]) -> Causes:
             )
             causes[row.territory] = (*causes.get(row.territory, ()), cause)
     return causes
+
+
+def _is_known(row: LeadLag) -> bool:
+    return row.state == "evidence" and row.strength >= _LAG_STRENGTH
 
 
 def changed_delays(

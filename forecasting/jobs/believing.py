@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from forecasting.jobs.forecaster import BACK_DAYS, DISTRUSTED, TargetDraws, draw_yardstick
 from forecasting.jobs.trusting import Verdicts, implausible
 from forecasting.panel import Panel
+
+Floats = NDArray[np.float64]
 
 
 def believed(
@@ -51,5 +56,25 @@ def as_believed(
 ) -> TargetDraws:
     """Return the yardstick's draws where models went wrong, and wider ones where they are doubted."""
     broken = [t for t in flow.draws if verdicts.falls_back(t)]
-    told = flow.retold(broken, DISTRUSTED, lambda t: draw_yardstick(panel, target, t, draws, seed))
+    told = flow.retold(
+        broken,
+        DISTRUSTED,
+        lambda t: ranked_as(flow.draws[t], draw_yardstick(panel, target, t, draws, seed)),
+    )
     return told.adjusted(verdicts.widened)
+
+
+def ranked_as(models: Floats, yardstick: Floats) -> Floats:
+    """Order the yardstick's paths as the models' were: the same draw number is still the same future everywhere.
+
+    Drawn for each territory by itself, yardsticks that answer for many at once would cancel out in their sum.
+
+    Parameters
+    ----------
+    models, yardstick
+        Draws of one territory, shape (day, draw).
+    """
+    rank = models.sum(axis=0).argsort(kind="stable").argsort(kind="stable")
+    in_order = yardstick[:, yardstick.sum(axis=0).argsort(kind="stable")]
+    found: Floats = in_order[:, rank]
+    return found

@@ -1,8 +1,8 @@
 """Days on which fewer people are admitted for a reason that is no news: public holidays, and the end of the year.
 
 Planned care stops on the public holidays of the law (Code du travail, art. L3133-1, by the `holidays` package), and
-most of it from 22 December to 2 January. Models know the week, hardly the calendar; that a holiday came in lower
-than they said tells nothing of whether they can be trusted tomorrow.
+some of it from 22 December to 2 January. Models know the week, hardly the calendar; that a holiday came in lower
+than they said tells nothing of whether they can be trusted tomorrow. A fall beyond what a holiday explains does.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from functools import lru_cache
 import holidays
 
 YEAR_END = ((12, 22), (1, 2))
+YEAR_END_SHARE, HOLIDAY_SHARE = 0.6, 0.35
 
 
-def is_day_off(day: date) -> bool:
-    """Return whether fewer admissions than usual are to be expected of a day in France.
+def least_share(day: date) -> float:
+    """Return down to which share of an ordinary day's admissions a day in France may fall without being news.
 
-    >>> [is_day_off(date(2025, 11, d)) for d in (10, 11, 12)], is_day_off(date(2025, 12, 23))
-    ([False, True, False], True)
+    >>> [least_share(date(2025, 11, d)) for d in (10, 11, 12)], least_share(date(2025, 12, 23))
+    ([1.0, 0.35, 1.0], 0.6)
     """
+    if day in _public_holidays(day.year):
+        return HOLIDAY_SHARE
     first, last = YEAR_END
     at = (day.month, day.day)
-    return at >= first or at <= last or day in _public_holidays(day.year)
+    return YEAR_END_SHARE if at >= first or at <= last else 1.0
 
 
 @lru_cache(maxsize=64)

@@ -26,27 +26,22 @@ from forecasting.panel import Panel
 
 Floats = NDArray[np.float64]
 
-LAG_BACK_DAYS = 56
+LEAD_DAYS, EARLIER_LEAD_DAYS = 140, 260
+"""The newest stretch and the one before it, without a day in common; shorter ones follow single waves, whose leads
+differ without anything having changed."""
 DELAY_DAYS = 28
 LONGEST_DELAY = 10
 LEAST_PAIRS = 60
 LONGEST_SILENCE = 2
 
 
-def input_doubts(
-    panel: Panel, target: str | None, leads: Sequence[LeadLag], revisions: Revisions, seed: int
-) -> Causes:
-    """Return why the inputs of a target are to be doubted, by territory.
-
-    Parameters
-    ----------
-    leads
-        Today's atlas of the panel.
-    """
+def input_doubts(panel: Panel, target: str | None, revisions: Revisions, seed: int) -> Causes:
+    """Return why the inputs of a target are to be doubted, by territory."""
     if target is None:
         return {}
-    earlier = lead_atlas(panel, target, seed, back=LAG_BACK_DAYS)
-    moved = moved_lags([_plain(r) for r in leads], [_plain(r) for r in earlier])
+    newest = lead_atlas(panel, target, seed, days=LEAD_DAYS)
+    earlier = lead_atlas(panel, target, seed, back=LEAD_DAYS, days=EARLIER_LEAD_DAYS)
+    moved = moved_lags([_plain(r) for r in newest], [_plain(r) for r in earlier])
     return merged(_implausible(panel, target), moved, _delays(panel, target, revisions))
 
 

@@ -16,18 +16,23 @@ RESAMPLES = 100
 LONGEST_HISTORY = 280
 
 
-def lead_atlas(panel: Panel, target: str | None, seed: int, *, back: int = 0) -> tuple[LeadLag, ...]:
+def lead_atlas(
+    panel: Panel, target: str | None, seed: int, *, back: int = 0, days: int = LONGEST_HISTORY
+) -> tuple[LeadLag, ...]:
     """Return how signals lead a target in every territory of a panel, as it looked some days ago.
 
     Parameters
     ----------
     back
         Days left out at the end.
+    days
+        Days looked at before those.
     """
     names = tuple(s for s in relevant(panel, target) if s != target) if target else ()
     if target is None or not names:
         return ()
-    recent = slice(-LONGEST_HISTORY - back, len(panel.dates) - back)
+    end = max(len(panel.dates) - back, 0)
+    recent = slice(max(end - days, 0), end)
     return atlas(
         panel.series(target)[recent],
         np.stack([panel.series(s)[recent] for s in names], axis=2),

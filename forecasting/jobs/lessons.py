@@ -144,7 +144,7 @@ def overview_of(inputs: RunInputs, plan: RunPlan) -> Overview:
     panel, seed = inputs.panel, plan.seed
     target = monitored_target(panel)
     atlas = lead_atlas(panel, target, seed)
-    doubts = input_doubts(panel, target, atlas, inputs.revisions, seed)
+    doubts = input_doubts(panel, target, inputs.revisions, seed)
     return Overview(
         verdicts=judge_all(panel, inputs.published, inputs.state, seed, doubts),
         leads=lead_rows(atlas, target, plan.scope["territories"]),

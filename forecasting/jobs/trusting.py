@@ -21,7 +21,7 @@ import structlog
 from numpy.typing import NDArray
 
 from forecasting.distribution import QUANTILE_LEVELS
-from forecasting.jobs.days_off import is_day_off
+from forecasting.jobs.days_off import least_share
 from forecasting.jobs.forecaster import monitored_targets
 from forecasting.jobs.seeds import stream
 from forecasting.panel import Panel
@@ -247,8 +247,16 @@ def _advanced(
         pit,
         standardised_residual(near, LEVELS, truth),
         standardised_residual(far, LEVELS, truth),
-        fall_excused=is_day_off(day),
+        fall_excused=_excused(near, truth, least_share(day)),
     )
+
+
+def _excused(said: Floats, truth: Floats, share: float) -> NDArray[np.bool_]:
+    """Whether each truth is no lower than the calendar explains, shape (territory,)."""
+    if share == 1.0:
+        return np.zeros(len(truth), dtype=np.bool_)
+    enough: NDArray[np.bool_] = truth >= share * said[:, _MEDIAN]
+    return enough
 
 
 def _quantiles(

@@ -11,7 +11,7 @@ newest one made of it (one step ahead) and one made a week before.
 
 >>> import numpy as np
 >>> state = initial_state(["44"])
->>> for _ in range(5):  # the truth comes in far above what was forecast, five days running
+>>> for _ in range(8):  # the truth comes in far above what was forecast, eight days running
 ...     state = advance(state, np.array([0.995]), np.array([4.0]), np.array([5.0]))
 >>> verdict = assess(state)["44"]
 >>> verdict.state, verdict.fallback, verdict.causes[0].key

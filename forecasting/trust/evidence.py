@@ -152,7 +152,7 @@ def standardised_residual(quantiles: Floats, levels: Floats, observed: Floats) -
 
 
 def weighed(
-    evidence: Evidence, pit: Floats, residuals: Floats, flagged: Mask, *, fall_excused: bool = False
+    evidence: Evidence, pit: Floats, residuals: Floats, flagged: Mask, fall_excused: Mask
 ) -> Evidence:
     """Add one step of matured truth to the evidence.
 
@@ -167,7 +167,7 @@ def weighed(
     flagged : ndarray of bool, shape (territory,)
         Where a flag stands, sums also fade by a tenth a step, so that a flag ends when the errors do and not as
         long after as they were large.
-    fall_excused : bool
+    fall_excused : ndarray of bool, shape (territory,)
         On a day that was expected to come in low no bet gains and no sum grows by a truth under the forecast; what
         lies above it counts as ever. A bet that may only lose on one side is still no better than fair.
     """
@@ -175,10 +175,9 @@ def weighed(
     z = np.clip(residuals / typical, -_WINSOR, _WINSOR)
     known = np.isfinite(pit) & np.isfinite(residuals[:, 0])
     u = _recalibrated(np.where(known, pit, 0.5), evidence.histogram)
+    z = np.where(fall_excused[:, None], np.maximum(z, -CUSUM_DRIFT), z)
     density = density_of_bets(u)
-    if fall_excused:
-        z = np.maximum(z, -CUSUM_DRIFT)
-        density = np.where(u[:, None] < 0.5, np.minimum(density, 1.0), density)
+    density = np.where((fall_excused & (u < 0.5))[:, None], np.minimum(density, 1.0), density)
     grown = np.clip(density * np.maximum(evidence.bets, 1.0), 0.0, BET_CAP)
     return replace(
         evidence,

@@ -162,7 +162,7 @@ def advance(
     residual: Floats,
     week_residual: Floats | None = None,
     *,
-    fall_excused: bool = False,
+    fall_excused: Mask | None = None,
 ) -> TrustState:
     """Show the monitors one more step of matured truth.
 
@@ -175,9 +175,9 @@ def advance(
         has just matured; NaN where it has not.
     week_residual : ndarray, shape (territory,), optional
         Standardised residual of the forecast of that date made a week before.
-    fall_excused : bool
-        Whether the date was expected to come in low, as on a public holiday: a truth under the forecast is then
-        no evidence.
+    fall_excused : ndarray of bool, shape (territory,), optional
+        Where the date was expected to come in low, as on a public holiday: a truth under the forecast is then no
+        evidence, and teaches nothing of what is usual.
 
     Returns
     -------
@@ -186,7 +186,8 @@ def advance(
     """
     week = np.full(pit.shape, np.nan) if week_residual is None else week_residual
     residuals = np.stack([residual, week], axis=1)
-    evidence = weighed(state.evidence, pit, residuals, state.flagged, fall_excused=fall_excused)
+    excused = np.zeros(pit.shape, dtype=np.bool_) if fall_excused is None else fall_excused
+    evidence = weighed(state.evidence, pit, residuals, state.flagged, excused)
     called, quiet = _called_for(evidence), _quiet(evidence)
     # A step without any truth is no step: nobody is believed again for having sent nothing.
     seen = np.isfinite(pit) | np.isfinite(residuals).any(axis=1)
@@ -197,8 +198,7 @@ def advance(
     held = np.where((standing != state.standing) | ((called >= standing) & (standing > OK)), 0, waited)
     calm = (called == OK) & (state.standing == OK)
     accused = np.where(called > OK, evidence.accusation(EVIDENCE_DEGRADED), state.accused)
-    if not fall_excused:
-        evidence = learned(evidence, pit, residuals, calm)
+    evidence = learned(evidence, pit, residuals, calm & ~excused)
     return TrustState(state.territories, evidence, standing, held, accused)
 
 

@@ -20,9 +20,11 @@ def _panel(seed: int = 0) -> Floats:
     return np.random.default_rng(seed).poisson(20.0, (220, 2, 2)).astype(float)
 
 
-def _lead(territory: str, lag: float, low: float, high: float, state: str = "evidence") -> LeadLag:
+def _lead(
+    territory: str, lag: float, low: float, high: float, state: str = "evidence", strength: float = 0.8
+) -> LeadLag:
     return LeadLag(
-        territory, "calls", "evidence" if state == "evidence" else "none", lag, low, high, 0.6, lag, 200
+        territory, "calls", "evidence" if state == "evidence" else "none", lag, low, high, strength, lag, 200
     )
 
 
@@ -74,6 +76,7 @@ def test_a_lag_that_moved_is_not_one_that_wobbled() -> None:
     assert set(found) == {"a"}
     assert dict(found["a"][0].parameters) == {"signal": "calls", "before": 6, "now": 12}
     assert checks.moved_lags([_lead("a", 12, 10, 14, "none")], before) == {}
+    assert checks.moved_lags([_lead("a", 12, 10, 14, strength=0.4)], before) == {}
 
 
 def test_changed_delays_say_where_the_curve_moved() -> None:

@@ -115,10 +115,10 @@ def test_delays_that_changed_are_doubted() -> None:
         dates, "D", ("44",), ("admissions:all",), values, np.ones((1, 1), bool), dates[-1], None, {}
     )
     told = Revisions(pd.DataFrame(rows, columns=names))
-    found = input_doubts(panel, "admissions:all", (), told, 1)
+    found = input_doubts(panel, "admissions:all", told, 1)
     assert [c.key for c in found["44"]] == ["trust.delays_changed"]
     assert found["44"][0].parameters["now"] < found["44"][0].parameters["before"]  # type: ignore[operator] # numbers
-    assert input_doubts(panel, "admissions:all", (), no_revisions(), 1) == {}
+    assert input_doubts(panel, "admissions:all", no_revisions(), 1) == {}
     # They count against the target that all follow.
     verdicts = judge_all(panel, {}, {}, 1, found)
     assert verdicts["admissions:all"].by_territory["44"].state == "degraded"
