@@ -1,0 +1,146 @@
+"""Trust lived through morning by morning, with forecasts of the real chain: breaks flagged, quiet left alone."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from api.texts import say
+from forecasting.panel import Panel
+from streams.simulator.parameters import Break
+from tests.forecasting.replaying import (
+    QUICK,
+    Replay,
+    by_the_chain,
+    coverage,
+    interval_score,
+    matured,
+    replay,
+)
+from tests.forecasting.worlds import World, simulated
+
+TERRITORIES = ("44", "48", "59", "35", "2A", "75")
+BREAK = date(2026, 1, 20)
+BEFORE, AFTER = 12, 24
+LOCKDOWN = date(2020, 3, 17)
+
+
+def broken_world(target: str, *breaks: Break, seed: int) -> tuple[World, World]:
+    """Return a world whose rules change on `BREAK`, and the same without the change."""
+    first, mornings = BREAK - timedelta(days=BEFORE), BEFORE + AFTER
+    worlds = [simulated(target, first, mornings, TERRITORIES, seed=seed, breaks=b) for b in (breaks, ())]
+    return worlds[0], worlds[1]
+
+
+def first_shown(broken: World, whole: World) -> date:
+    """Return the first day on which the count of any territory is another than it would have been."""
+    day = int(np.flatnonzero((broken.truth != whole.truth).any(axis=1))[0])
+    return broken.start + timedelta(days=day)
+
+
+def live(world: World) -> Replay:
+    return replay(world.panels(BEFORE + AFTER), world.signals[0], by_the_chain(QUICK))
+
+
+@pytest.mark.parametrize(
+    ("change", "seed"),
+    [(Break(BREAK, ("covid",), 3.0, 1.0, 0.0, 1.0), 1), (Break(BREAK, ("covid",), 1.0, 1.0, -5.0, 1.0), 2)],
+    ids=["three times as many admissions a call", "leads from six days to one"],
+)
+def test_a_changed_epidemic_is_flagged_within_a_week_of_the_first_patient(change: Break, seed: int) -> None:
+    """Counted from the first patient more or fewer anywhere, the earliest day on which anything could be seen."""
+    broken, whole = broken_world("admissions:covid", change, seed=seed)
+    lived = live(broken)
+    shows = first_shown(broken, whole)
+    assert shows >= BREAK
+    doubted = lived.doubted("FR")
+    assert doubted
+    assert shows < doubted[0] <= shows + timedelta(days=7)
+    flagged = lived.verdicts[lived.mornings.index(doubted[0])]
+    # The sum shows what no small territory can show by itself; it is handed down to all of them.
+    assert all(flagged[t].state != "ok" for t in TERRITORIES)
+    assert {c.key for t in TERRITORIES for c in flagged[t].causes} <= {
+        "trust.parent_flagged",
+        "trust.forecast_too_low",
+        "trust.forecast_too_narrow",
+    }
+
+
+def test_a_partner_that_halves_its_reports_is_flagged_and_intervals_widen() -> None:
+    """Each territory by itself, from the first day of half counts; a department of twenty admissions a day too."""
+    whole = simulated("admissions:all", BREAK - timedelta(days=BEFORE), BEFORE + AFTER, TERRITORIES, seed=3)
+    at = whole.first + BEFORE
+    halved = whole.truth.copy()
+    halved[at:] = np.random.default_rng(0).binomial(halved[at:].astype(int), 0.5)
+    world = whole.with_target(halved)
+    lived = live(world)
+    for territory in TERRITORIES:
+        doubted = lived.doubted(territory)
+        assert doubted, territory
+        assert BREAK < doubted[0] <= BREAK + timedelta(days=7), territory
+    flagged = lived.mornings.index(max(lived.doubted(t)[0] for t in TERRITORIES))
+    assert lived.verdicts[flagged]["44"].causes[0].key == "trust.forecast_too_high"
+    after = slice(flagged, flagged + 7)
+    truth = matured(world.truth, world.first, len(lived.mornings))[after, :, 1:8]
+    models, told = lived.by_models[after, :, 1:8], lived.published[after, :, 1:8]
+    assert coverage(told, truth, 0.8) > coverage(models, truth, 0.8)
+    assert interval_score(told[:, :-1], truth[:, :-1]) < 1.1 * interval_score(models[:, :-1], truth[:, :-1])
+
+
+def test_six_quiet_weeks_of_winter_raise_no_more_than_a_stray_flag() -> None:
+    """Waves, Christmas, weekends, and a département of ten admissions a day; at most one flag in all."""
+    first, mornings = date(2025, 12, 1), 42
+    world = simulated("admissions:all", first, mornings, TERRITORIES, seed=4, history=150)
+    lived = replay(world.panels(mornings), "admissions:all", by_the_chain(QUICK))
+    assert sum(lived.flags(t) for t in lived.territories) <= 1
+
+
+def spring(folder: Path) -> tuple[list[Panel], np.ndarray]:
+    """Return what was known on the mornings from the day of the lockdown on, and what became true.
+
+    Visits of every cause are known two days later, calls the next day. The file begins three weeks before: these
+    are the first mornings on which anything could be forecast from it.
+    """
+    frame = pd.read_csv(folder / "sursaud_departement_daily.csv.gz", dtype={"dep": str}, parse_dates=["date"])
+    visits, calls = (
+        frame.pivot(index="date", columns="dep", values=c).iloc[:60] for c in ("ed_total", "sos_total")
+    )
+    values = np.stack([visits.to_numpy(float), calls.to_numpy(float)], axis=2)
+    dates = visits.index.to_numpy().astype("datetime64[D]")
+    panels = []
+    for until in range(int((np.datetime64(LOCKDOWN) - dates[0]).astype(int)), 32):
+        known = values[: until + 1].copy()
+        known[until - 1 :, :, 0], known[until:, :, 1] = np.nan, np.nan
+        exists = np.isfinite(known).any(axis=0)
+        names = ("ed_visits:all", "sos_calls:all")
+        panels.append(
+            Panel(
+                dates[: until + 1], "D", tuple(map(str, visits)), names, known, exists, dates[until], None, {}
+            )
+        )
+    return panels, values[:, :, 0]
+
+
+@pytest.mark.reference_data
+def test_the_lockdown_of_2020_is_flagged_within_a_week_by_every_model_there_is(reference_data: Path) -> None:
+    """Emergency departments emptied; models of three weeks' past went on for days as if nothing had happened."""
+    panels, truth = spring(reference_data)
+    lived = replay(panels, "ed_visits:all", by_the_chain())
+    doubted = lived.doubted("FR")
+    assert doubted
+    assert doubted[0] <= LOCKDOWN + timedelta(days=7)
+    at = lived.mornings.index(doubted[0])
+    verdicts = lived.verdicts[at]
+    assert all(verdicts[t].state != "ok" for t in lived.territories)
+    cause = verdicts["FR"].causes[0]
+    assert cause.key == "trust.forecast_too_high"
+    assert "trop hautes" in say(cause.key, "fr", **dict(cause.parameters))  # type: ignore[arg-type] # any word
+    assert verdicts["FR"].widen > 1.5
+    first = int((panels[0].dates[-1] - panels[0].dates[0]).astype(int))
+    true = matured(truth, first, len(panels))[at:, :, 1:8]
+    models, told = lived.by_models[at:, :, 1:8], lived.published[at:, :, 1:8]
+    assert coverage(told, true, 0.8) > coverage(models, true, 0.8)
