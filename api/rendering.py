@@ -27,7 +27,6 @@ from api.explaining import explanation_out, protected_explanation
 from api.room import ReadingRoom
 from api.scopes import Reader
 from api.texts import Language, has, say
-from forecasting.jobs import bed_forecast
 from forecasting.run import (
     LeadLagRow,
     Message,
@@ -44,7 +43,7 @@ from streams.vocabulary.places import place, zone_of
 from streams.vocabulary.signals import SIGNAL_KEYS, signal
 
 Floats = NDArray[np.float64]
-STOCK: Mapping[str, str] = {str(unit): name for unit, name in bed_forecast.STOCK.items()}
+STOCK: Mapping[str, str] = {"conventional": "occupied_beds", "critical": "occupied_critical_beds"}
 """Signal of the beds of each unit."""
 
 # The error of one forecast and its published median would tell the count it was compared with.

@@ -42,7 +42,7 @@ def moves(bulletin: BulletinOut, series: Sequence[SeriesForecast], language: Lan
     amounts = {name: values[0] for name, values in told["groups"].items()}
     found = bars({**amounts, "remainder": told["remainder"][0]})
     lead = say(
-        "moves.lead",
+        "moves.lead" if found else "moves.nothing",
         language,
         days=told["days"][0],
         published=told["published"][0],

@@ -161,9 +161,9 @@ def _write_share(share: float, language: Language, is_risk: bool = False) -> str
     A risk is a share of draws, so none of them is no certainty either.
     """
     locale = _LOCALES[language]
-    if share < 0.005 and (share > 0 or is_risk):
+    if share <= 0.005 and (share > 0 or is_risk):
         return f"<{_FIXED}{format_percent(0.01, locale=locale)}"
-    if share > 0.995 and (share < 1 or is_risk):
+    if share >= 0.995 and (share < 1 or is_risk):
         return f">{_FIXED}{format_percent(0.99, locale=locale)}"
     for bound in _COLOUR_BOUNDS if is_risk else ():
         if share < bound <= share + 0.005:
@@ -175,7 +175,9 @@ def _write_target(key: str, language: Language) -> str:
     signal, _, syndrome = key.partition(":")
     words = _words(language)
     named = catalogue(language).get(f"target_signal.{signal}") or words.get(("signal", signal), signal)
-    return f"{named} ({words.get(('syndrome', syndrome), syndrome)})"
+    cause = words.get(("syndrome", syndrome), syndrome)
+    # Not in brackets: sentences put targets in theirs. An acronym keeps its capitals.
+    return f"{named}, {cause if cause[1:2].isupper() else cause[:1].lower() + cause[1:]}"
 
 
 def _write_day(value: Any, kind: str, language: Language, zone: str = PARIS) -> str:

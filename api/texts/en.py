@@ -25,7 +25,7 @@ ENGLISH: dict[str, str] = {
     "group.emergency": "emergency departments",
     "group.laboratory": "laboratories",
     "group.own": "recent course in hospital",
-    "group.calendar": "calendar and national trend",
+    "group.calendar": "calendar and common trend",
     "group.remainder": "the remainder",
     "group.unknown": "not determined",
     "target_signal.admissions": "Admissions",
@@ -156,7 +156,8 @@ ENGLISH: dict[str, str] = {
     "moves.lead": "In {days:number} days, {published:number} {unit:beds_of}; {reference:number} if "
     "admissions kept their level.",
     "moves.amount": "{amount:signed} {amount:plural(bed|beds)}",
-    "moves.nothing": "No signal moves it away from the present level of admissions.",
+    "moves.nothing": "In {days:number} days, {published:number} {unit:beds_of}: no signal moves the forecast away "
+    "from what the present level of admissions gives.",
     "issued.by": "Issued by {issuer}",
     "issued.at": "{moment:moment}",
     "issued.at.label": "Issued",

@@ -25,7 +25,7 @@ FRENCH: dict[str, str] = {
     "group.emergency": "urgences",
     "group.laboratory": "laboratoires",
     "group.own": "évolution récente à l’hôpital",
-    "group.calendar": "calendrier et tendance nationale",
+    "group.calendar": "calendrier et tendance d’ensemble",
     "group.remainder": "le reste",
     "group.unknown": "non déterminé",
     "target_signal.admissions": "Admissions",
@@ -159,7 +159,8 @@ FRENCH: dict[str, str] = {
     "moves.lead": "Dans {days:number} jours, {published:number} {unit:beds_of} ; {reference:number} si les "
     "admissions restaient à leur niveau.",
     "moves.amount": "{amount:signed} {amount:plural(lit|lits)}",
-    "moves.nothing": "Aucun signal ne l’écarte du niveau actuel des admissions.",
+    "moves.nothing": "Dans {days:number} jours, {published:number} {unit:beds_of} : aucun signal n’écarte la prévision "
+    "de ce que donne le niveau actuel des admissions.",
     "issued.by": "Émis par {issuer}",
     "issued.at": "{moment:moment}",
     "issued.at.label": "Émis",
