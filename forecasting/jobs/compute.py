@@ -31,6 +31,7 @@ from forecasting.jobs.forecaster import (
     draw_target,
     monitored_target,
 )
+from forecasting.jobs.hospitals import dealt_beds, dealt_flows
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import (
     freshness_causes,
@@ -89,6 +90,7 @@ def compute(
     drawn = _flows(inputs.panel, territories, inputs, plan, "", lessons)
     count = int(inputs.config["draws"])
     flows, verdicts = believed(inputs.panel, drawn, verdicts, headline, draws=count, seed=plan.seed)
+    flows = {key: _counted(inputs.panel, key, flow) for key, flow in flows.items()}
     reasons = {
         key: explain(inputs.panel, key, flow, completed, lessons.targets.get(key))
         for key, flow in flows.items()
@@ -96,7 +98,8 @@ def compute(
     facilities = sorted(f for f, place in inputs.facility_places.items() if place in set(territories))
     facility_flows: dict[str, TargetDraws] = {}
     if inputs.facility_panel is not None and facilities:
-        facility_flows = _flows(inputs.facility_panel, facilities, inputs, plan, FACILITIES, lessons)
+        own = _flows(inputs.facility_panel, facilities, inputs, plan, FACILITIES, lessons)
+        facility_flows = dealt_flows(flows, own, inputs, plan.seed)
         for key, flow in facility_flows.items():
             lesson = lessons.targets.get(FACILITIES + key)
             found_inside = explain(inputs.facility_panel, key, flow, None, lesson)
@@ -142,6 +145,13 @@ def _flows(
     }
 
 
+def _counted(panel: Panel, target: str, flow: TargetDraws) -> TargetDraws:
+    """Return draws of a count in whole numbers, which widening leaves it without: only they add up exactly."""
+    if panel.kind(target) != "count":
+        return flow
+    return flow.adjusted(lambda _, paths: np.round(paths))
+
+
 def _doubts(verdicts: Mapping[str, Verdicts], territory: str) -> list[Message]:
     """Return why a territory is doubted, each cause once: of the target that all follow, then of single causes."""
     found: dict[str, Message] = {}
@@ -179,13 +189,13 @@ def _territory(
     series += _bed_series(territory, "", beds, flows, territory, reasons)
     days = unit_days(territory, "", inputs.panel, territory, beds, inputs, plan, trusted, driver)
     panel = inputs.facility_panel
-    for facility in facilities if panel is not None else ():
-        assert panel is not None  # noqa: S101 - told to the type checker
-        series += _flow_series(territory, facility, facility, facility_flows, inputs, reasons)
-        inner = _beds(panel, facility, facility_flows, inputs, plan)
-        series += _bed_series(territory, facility, inner, facility_flows, facility, reasons)
-        why = _driver(reasons, monitored_target(panel), facility)
-        days += unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted, why)
+    if panel is not None:
+        own = {f: _beds(panel, f, facility_flows, inputs, plan) for f in facilities}
+        for facility, inner in dealt_beds(beds, own, territory, inputs, plan.seed).items():
+            series += _flow_series(territory, facility, facility, facility_flows, inputs, reasons)
+            series += _bed_series(territory, facility, inner, facility_flows, facility, reasons)
+            why = _driver(reasons, monitored_target(panel), facility)
+            days += unit_days(territory, facility, panel, facility, inner, inputs, plan, trusted, why)
     # What breaks trust is told first: it is what the grey is for.
     causes = [*doubts, *causes] if lost else [*causes, *doubts]
     return series, make_bulletin(territory, days, beds, trust, causes, inputs, plan, leads)

@@ -179,7 +179,8 @@ def _panel(counts: pd.DataFrame, plan: RunPlan, events: frozenset[str]) -> Panel
 def _facility_panel(
     connection: Connection, plan: RunPlan, events: frozenset[str]
 ) -> tuple[Panel | None, dict[str, str]]:
-    counts = _counts(connection, plan, plan.scope["territories"], by_facility=True)
+    # Of every territory, so that a hospital is told the same whatever the run's scope.
+    counts = _counts(connection, plan, list(register()), by_facility=True)
     counts = counts[counts["facility"] != ""]
     if counts.empty:
         return None, {}
@@ -210,7 +211,7 @@ def _beds(
 ) -> BedInputs:
     stays: dict[tuple[str, str], StayCounts] = {}
     present: dict[tuple[str, str], NDArray[np.int64]] = {}
-    for place in sorted(set(facility_places.values())):
+    for place in sorted(set(facility_places.values()) & set(places)):
         lengths = read_stay_lengths(connection, place, plan.origin - timedelta(days=STAY_DAYS), plan.as_of)
         there = read_present(connection, place, plan.as_of)
         for name in (place, *[f for f, inside in facility_places.items() if inside == place]):

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecasting.coherence import Floats, hierarchy, ordered_by_errors, reconcile, shrunk_covariance
+from forecasting.coherence import (
+    Floats,
+    deal_out,
+    hierarchy,
+    ordered_by_errors,
+    reconcile,
+    reconciled_means,
+    shrunk_covariance,
+)
 from forecasting.scoring import interval_coverage, wis
 
 NODES = ("R", "44", "49", "CHU", "SN", "A", "B")
@@ -132,3 +140,52 @@ def test_what_does_not_belong_is_refused() -> None:
         reconcile(np.zeros((3, 2, 2)), tree)
     with pytest.raises(ValueError, match="rng"):
         reconcile(np.zeros((7, 2, 2)), tree, errors=np.random.default_rng(0).normal(size=(7, 30)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.sampled_from([0.0, 0.2, 3.0, 500.0]), st.booleans())
+def test_every_draw_is_dealt_out_whole(seed: int, children: int, level: float, counts: bool) -> None:
+    """Exactly for counts, to rounding error for anything else; nobody gets less than nothing."""
+    rng = np.random.default_rng(seed)
+    parent = rng.gamma(0.7, level + 1e-9, (5, 40))
+    parent = np.round(parent) if counts else parent
+    parts = rng.poisson(rng.gamma(0.5, 2.0 * level, (children, 5, 1)), (children, 5, 40)).astype(float)
+    made = deal_out(parent, parts)
+    assert (made >= 0).all()
+    if counts:
+        np.testing.assert_array_equal(made.sum(axis=0), parent)
+        np.testing.assert_array_equal(made, np.round(made))
+    else:
+        np.testing.assert_allclose(made.sum(axis=0), parent, rtol=1e-12)
+
+
+def test_dealing_out_what_adds_up_changes_nothing() -> None:
+    """The children's draws are the answer already; shapes that do not fit are refused."""
+    parts = np.random.default_rng(0).poisson(7.0, (3, 4, 50)).astype(float)
+    np.testing.assert_array_equal(deal_out(parts.sum(axis=0), parts), parts)
+    with pytest.raises(ValueError, match="shape"):
+        deal_out(np.zeros((4, 50)), np.zeros((3, 4, 20)))
+
+
+def test_shares_of_a_poisson_count_are_as_uncertain_as_counts() -> None:
+    """Dealing a calibrated whole by uncertain shares leaves each part its own counting noise."""
+    rng = np.random.default_rng(1)
+    parts = rng.poisson(np.array([30.0, 10.0])[:, None, None], (2, 1, 40_000)).astype(float)
+    made = deal_out(rng.poisson(40.0, (1, 40_000)).astype(float), parts)
+    np.testing.assert_allclose(made.mean(axis=2)[:, 0], [30.0, 10.0], rtol=0.02)
+    np.testing.assert_allclose(made.var(axis=2)[:, 0], [30.0, 10.0], rtol=0.06)
+
+
+def test_expectations_are_reconciled_as_draws_are() -> None:
+    """One draw of each node is its expectation; too few past times are refused by None."""
+    rng = np.random.default_rng(2)
+    tree = hierarchy(("R", "a", "b"), {"a": "R", "b": "R"})
+    errors = tree.matrix @ rng.normal(0, 2, (2, 60)) + rng.normal(0, 1, (3, 60))
+    means = np.array([50.0, 20.0, 24.0])
+    agreed = reconciled_means(means, tree, errors)
+    assert agreed is not None
+    np.testing.assert_allclose(
+        agreed, reconcile(means[:, None, None], tree, errors=errors, rng=rng)[1:, 0, 0]
+    )
+    assert 44.0 < agreed.sum() < 50.0
+    assert reconciled_means(means, tree, errors[:, :19]) is None
