@@ -9,7 +9,7 @@ again:
   mean slope along the straight path);
 - seasonal naive: calendar; persistence: nothing.
 
-What the target does elsewhere at the same time (pooled means, common intercepts) is the national trend and goes with
+What the target does elsewhere at the same time (pooled means, common intercepts) is the common trend and goes with
 the calendar. The ensemble is then heard with any set of groups: each model's median is the present level and the
 parts of those groups, and the weighted median of the models' medians is what the ensemble would have said,
 

@@ -3,9 +3,10 @@ r"""What each group of signals adds to the published median, in admissions and i
 The whole weighted ensemble is asked: each model that is heard shares its change out among groups
 (`forecasting.attribution`), the weighted median is taken again for every set of groups with the weights of the run,
 and the Shapley value (`forecasting.explain`) shares its admissions out. Parameters and weights are those of the
-forecast, so nothing is fitted or rehearsed anew. What draws, nowcast and rounding to whole patients move the published
-median beyond that, and what a model that cannot be shared out says, is the named remainder: reference, parts and
-remainder sum to what is published.
+forecast, so nothing is fitted or rehearsed anew. What a département's median is multiplied by to agree with its region
+(`forecasting.jobs.coherent`) is the common trend's, in the group `calendar`. What draws, nowcast and rounding to whole
+patients move the published median beyond that, and what a model that cannot be shared out says, is the named
+remainder: reference, parts and remainder sum to what is published.
 
 Beds are linear in admissions: with :math:`S(k)` the share of an admission still in bed after :math:`k` days,
 
@@ -25,10 +26,11 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from forecasting.attribution import GROUPS, Workplace, medians_with, parts_of
+from forecasting.attribution import GROUPS, MIDDLE, Workplace, medians_with, parts_of
 from forecasting.explain import Explanation, MedianWith, sentence, shapley
 from forecasting.forecast import with_median_nowcast
 from forecasting.jobs.bed_forecast import STOCK, BedDraws
+from forecasting.jobs.coherent import regions_of
 from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, Lesson, TargetDraws, narrowed
 from forecasting.models import REGISTRY
 from forecasting.panel import Panel
@@ -86,8 +88,7 @@ def explain(
     if not flow.models or not names:
         return Reasons()
     try:
-        states = {} if lesson is None or lesson.learned is None else lesson.learned.state["models"]
-        return _explained(panel, target, flow, nowcast, states, names)
+        return _explained(panel, target, flow, nowcast, lesson, names)
     except Exception as error:  # an explanation is worth having, no forecast depends on it
         log.warning("not_explained", target=target, error=f"{type(error).__name__}: {error}")
         return Reasons()
@@ -98,9 +99,10 @@ def _explained(
     target: str,
     flow: TargetDraws,
     nowcast: Floats | None,
-    states: Mapping[str, Mapping[str, Any]],
+    lesson: Lesson | None,
     names: Sequence[str],
 ) -> Reasons:
+    states = {} if lesson is None or lesson.learned is None else lesson.learned.state["models"]
     kept, completed = narrowed(panel, nowcast, target)
     whole = kept if completed is None else with_median_nowcast(kept, completed)
     problem = make_problem(whole, target, HORIZON_DAYS)
@@ -110,9 +112,11 @@ def _explained(
     groups = tuple(g for g in GROUPS if g in ("own", "calendar") or g in _groups_of(whole, target))
     places = [whole.territories.index(t) for t in names]
     heard = _heard(problem, flow.models["weights"], states)
+    agreed = _agreement(problem, heard(frozenset(GROUPS)), lesson)
 
     def median_with(which: frozenset[str]) -> Floats:
-        return problem.scale.back(heard(which), axis=0)[np.ix_(places, chosen)]
+        found = problem.scale.back(heard(which), axis=0)
+        return (found * agreed if "calendar" in which else found)[np.ix_(places, chosen)]
 
     published = np.array([[_week_median(flow.draws[t], day) for day in days] for t in names])
     found = shapley(median_with, groups, published)
@@ -140,6 +144,20 @@ def _heard(
     if not shared:
         return medians_with(problem.level, [place.nothing], [1.0])
     return medians_with(problem.level, list(shared.values()), [weights[name] for name in shared])
+
+
+def _agreement(problem: Problem, median: Floats, lesson: Lesson | None) -> Floats:
+    """Return by what agreeing with its region multiplied each département's median, shape (territory, anchor)."""
+    regions = regions_of(problem.panel)
+    learned = None if lesson is None else lesson.learned
+    ones = np.ones(median.shape)
+    if not regions or learned is None or learned.quantiles.shape[:2] != median.shape:
+        return ones
+    told = problem.scale.back(learned.quantiles[..., MIDDLE], axis=0)
+    plain = problem.scale.back(median, axis=0)
+    inside = {t for parts in regions.values() for t in parts}
+    rows = np.array([t in inside for t in problem.panel.territories])[:, None]
+    return np.divide(told, plain, out=ones, where=rows & (plain > 0) & (told > 0))
 
 
 def _groups_of(panel: Panel, target: str) -> set[str]:
