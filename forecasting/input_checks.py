@@ -198,7 +198,12 @@ def _is_known(row: LeadLag) -> bool:
 
 
 def changed_delays(
-    now: Floats, before: Floats, territories: Sequence[str], signal: str, *, tolerance: float = _DELAY_SHIFT
+    now: Floats,
+    before: Floats,
+    territories: Sequence[str],
+    signal: str,
+    *,
+    tolerance: float | Floats = _DELAY_SHIFT,
 ) -> Causes:
     """Name the territories whose completeness by delay has shifted.
 
@@ -210,8 +215,8 @@ def changed_delays(
         Codes.
     signal : str
         Whose delays.
-    tolerance : float
-        Shift of the share reported, at the delay where it is largest.
+    tolerance : float or ndarray, shape (territory,)
+        Shift of the share reported, at the delay where it is largest; more where counts are small.
 
     Returns
     -------
@@ -221,10 +226,11 @@ def changed_delays(
     size = min(now.shape[0], before.shape[0])
     shift = np.abs(now[:size] - before[:size])
     worst = shift.argmax(axis=0)
+    least = np.broadcast_to(np.asarray(tolerance, dtype=np.float64), worst.shape)
     causes: Causes = {}
     for p, code in enumerate(territories):
         d = int(worst[p])
-        if shift[d, p] > tolerance:
+        if shift[d, p] > least[p]:
             parameters: dict[str, Parameter] = {
                 "signal": signal,
                 "delay": d,

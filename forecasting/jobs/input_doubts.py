@@ -29,7 +29,9 @@ Floats = NDArray[np.float64]
 LEAD_DAYS, EARLIER_LEAD_DAYS = 140, 260
 """The newest stretch and the one before it, without a day in common; shorter ones follow single waves, whose leads
 differ without anything having changed."""
-DELAY_DAYS = 28
+DELAY_DAYS = 14
+DELAY_SHIFT = 0.1
+"""Share reported by some delay that the newest fortnight must differ by, beyond twice the error of so many events."""
 LONGEST_DELAY = 10
 LEAST_PAIRS = 60
 LONGEST_SILENCE = 2
@@ -70,8 +72,16 @@ def _delays(panel: Panel, target: str, revisions: Revisions) -> Causes:
         curves = [_curve(rows[part], panel.territories, today) for part in (recent, ~recent)]
         now, before = curves
         if now is not None and before is not None:
-            found.append(changed_delays(now, before, panel.territories, name.split(":")[0]))
+            shift = DELAY_SHIFT + 2.0 * _counting_error(panel, name)
+            found.append(changed_delays(now, before, panel.territories, name.split(":")[0], tolerance=shift))
     return merged(*found)
+
+
+def _counting_error(panel: Panel, name: str) -> Floats:
+    """Return the largest standard error of a share of the newest fortnight's events, shape (territory,)."""
+    events = np.nansum(panel.series(name)[-DELAY_DAYS:], axis=0)
+    error: Floats = 0.5 / np.sqrt(np.maximum(events, 1.0))
+    return error
 
 
 def _is_told_daily(reported: NDArray[Any]) -> bool:
