@@ -5,7 +5,7 @@ into draws of occupied beds; `discrepancy` adds what that model has missed so fa
 own, with its own admissions and stay lengths.
 """
 
-from forecasting.beds.discrepancy import draw_error_paths, past_errors
+from forecasting.beds.discrepancy import chance_of_departures, draw_error_paths, known_at_start, past_errors
 from forecasting.beds.occupancy import Occupancy, Present, occupy
 from forecasting.beds.stay_lengths import (
     DEFAULT_STAYS,
@@ -24,11 +24,13 @@ __all__ = [
     "Present",
     "StayCounts",
     "StayTable",
+    "chance_of_departures",
     "discrete_hazards",
     "draw_error_paths",
     "draw_hazards",
     "fit_stretch",
     "inflow_factor",
+    "known_at_start",
     "occupy",
     "past_errors",
     "stay_table",

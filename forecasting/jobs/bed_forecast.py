@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from forecasting.beds import (
     Present,
+    chance_of_departures,
     discrete_hazards,
     draw_error_paths,
     draw_hazards,
     fit_stretch,
     inflow_factor,
+    known_at_start,
     occupy,
     past_errors,
     stay_table,
 )
 from forecasting.beds.stay_lengths import STRETCHES, StayTable, survival
+from forecasting.jobs.days_off import least_share
 from forecasting.jobs.forecaster import BACK_DAYS
 from forecasting.jobs.inputs import BedInputs
 from forecasting.jobs.seeds import stream
@@ -35,7 +38,8 @@ STAFFED: Mapping[Unit, str] = {"conventional": "staffed_beds", "critical": "staf
 FIT_DAYS = 42
 LEAST_FIT_DAYS = 21
 AMPLE_STAYS = 200
-ERROR_DAYS = 150
+ERROR_DAYS = 400
+SATURDAY = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +108,10 @@ def beds_of(
     coming = admissions[len(admissions) - HORIZON_DAYS - age :] * inflow
     path = occupy(coming, present, hazards, rng).occupied.astype(float)
     if measured and stock is not None and flow is not None:
-        path = _with_past_errors(path, stock, flow, hazards, inflow, age, rng)
+        known = slice(len(stock) - age)
+        last_day = panel.dates[len(stock) - 1 - age]
+        expected = coming.mean(axis=1)
+        path = _with_past_errors(path, stock[known], flow[known], hazards, inflow, expected, last_day, rng)
     if age == 0:
         path = np.vstack([np.full((1, path.shape[1]), float(present.number)), path])
     staying = survival(hazards).mean(axis=0) * float(inflow.mean())
@@ -117,20 +124,31 @@ def _with_past_errors(
     flow: Floats,
     hazards: Floats,
     inflow: Floats,
-    age: int,
+    coming: Floats,
+    last_day: np.datetime64,
     rng: np.random.Generator,
 ) -> Floats:
-    """Add what the model has missed before, from starts of the last months."""
-    recent = slice(-ERROR_DAYS - age, len(stock) - age)
-    errors = past_errors(stock[recent], flow[recent], hazards.mean(axis=0), float(inflow.mean()), len(path))
-    mean = np.maximum(path.mean(axis=1), 1.0)
-    # A patient stays or leaves: no more chance than that of a count of this size.
-    thinning = np.sqrt(np.minimum(path.var(axis=1), mean)) / mean
-    phase = len(path)
-    return np.round(
-        path
-        * np.maximum(1.0 + draw_error_paths(errors, thinning, path.shape[1], rng, weekday_phase=phase), 0.0)
-    )
+    """Add what the model has missed in the last year, foreseen or not.
+
+    Parameters
+    ----------
+    stock, flow
+        Up to the day the forecast starts from, `last_day`, shape (time,).
+    coming
+        Expected inflow of each day after it, shape (day,).
+    """
+    stock, flow = stock[-ERROR_DAYS:], flow[-ERROR_DAYS:]
+    mean_hazards, horizon = hazards.mean(axis=0), len(path)
+    errors = past_errors(stock, flow, mean_hazards, float(inflow.mean()), horizon)
+    days = last_day + np.arange(1 - len(stock), horizon + 1)
+    # 1 January 1970 was a Thursday.
+    weekday = (days.astype("datetime64[D]").astype(np.int64) + 3) % 7
+    shut = np.array([1.0 - least_share(day) for day in days.astype("datetime64[D]").tolist()])
+    shut = np.where(weekday < SATURDAY, shut, 0.0)
+    known = known_at_start(errors, weekday[: len(errors)], shut)
+    thinning = chance_of_departures(float(stock[-1]), coming, mean_hazards)
+    missed = draw_error_paths(errors, known, thinning, path.shape[1], rng)
+    return np.round(path * np.maximum(1.0 + missed, 0.0))
 
 
 def _start(

@@ -6,21 +6,25 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from forecasting.beds import (
     Present,
     StayCounts,
     StayTable,
+    chance_of_departures,
     discrete_hazards,
     draw_error_paths,
     draw_hazards,
     fit_stretch,
     inflow_factor,
+    known_at_start,
     occupy,
     past_errors,
 )
 from forecasting.beds.stay_lengths import STRETCHES, survival
 
+Floats = NDArray[np.float64]
 TABLE = StayTable(6.0, 0.9)
 
 
@@ -141,19 +145,67 @@ def test_other_doors_than_admission_are_found_from_stock_and_flow() -> None:
     assert found == pytest.approx(np.full(3, 1.3), rel=0.05)
 
 
+def _beds_with_shorter_weekends(days: int, swing: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Return admissions and a stock in which fewer leave at weekends, shape (day,) each, from a Monday on."""
+    admissions = rng.poisson(30, days).astype(float)
+    weekly = 1.0 + swing * np.sin(2 * np.pi * np.arange(days) / 7)
+    return admissions, np.convolve(admissions, survival(discrete_hazards(TABLE)))[:days] * weekly
+
+
+def _missed(
+    stock: Floats, admissions: Floats, shut: Floats, draws: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return past errors and paths of relative error drawn from the newest day on."""
+    errors = past_errors(stock, admissions, discrete_hazards(TABLE), 1.0, 14)
+    known = known_at_start(errors, np.arange(len(stock)) % 7, shut)
+    return errors, draw_error_paths(errors, known, np.zeros(14), draws, rng)
+
+
 def test_what_the_model_misses_every_week_is_learnt() -> None:
     rng = np.random.default_rng(9)
+    admissions, stock = _beds_with_shorter_weekends(200, 0.08, rng)
+    start = 185
+    _, paths = _missed(stock[: start + 1], admissions[: start + 1], np.zeros(start + 15), 2000, rng)
+    truth = past_errors(stock, admissions, discrete_hazards(TABLE), 1.0, 14)[start]
+    assert np.abs(truth - np.median(paths, axis=1)).mean() < 0.5 * np.abs(truth).mean()
+
+
+def test_days_off_ahead_are_foreseen_from_those_that_were() -> None:
+    rng = np.random.default_rng(4)
     hazards = discrete_hazards(TABLE)
-    admissions = rng.poisson(30, 200).astype(float)
-    weekly = 1.0 + 0.08 * np.sin(2 * np.pi * np.arange(200) / 7)
-    stock = np.convolve(admissions, survival(hazards))[:200] * weekly
-    known, coming = slice(40, 186), np.arange(186, 200)
-    errors = past_errors(stock[known], admissions[known], hazards, 1.0, 14)
-    paths = draw_error_paths(errors, np.zeros(14), 2000, rng, weekday_phase=14)
-    start = past_errors(stock[185 - 14 : 200], admissions[185 - 14 : 200], hazards, 1.0, 14)[-1]
-    missed = np.abs(start - np.median(paths, axis=1)).mean()
-    assert missed < 0.5 * np.abs(start).mean()
-    assert len(coming) == paths.shape[0]
+    off = (np.arange(330) % 24 == 3).astype(float)
+    beds, admissions, stock = 150.0, rng.poisson(30, 330).astype(float), np.empty(330)
+    for day in range(330):
+        # Nobody leaves on a day off.
+        beds = beds + admissions[day] - (0.0 if off[day] else 0.19 * beds)
+        stock[day] = beds
+    start = 24 * 12 + 1
+    with_calendar = _missed(stock[: start + 1], admissions[: start + 1], off[: start + 15], 500, rng)[1]
+    without = _missed(stock[: start + 1], admissions[: start + 1], np.zeros(start + 15), 500, rng)[1]
+    truth = past_errors(stock, admissions, hazards, 1.0, 14)[start]
+    day_off = 1
+    assert abs(truth[day_off] - with_calendar[day_off].mean()) < 0.6 * abs(
+        truth[day_off] - without[day_off].mean()
+    )
+
+
+def test_errors_to_come_are_as_wide_as_past_ones_were() -> None:
+    rng = np.random.default_rng(2)
+    admissions, stock = _beds_with_shorter_weekends(400, 0.0, rng)
+    pressure = np.convolve(rng.normal(0, 0.01, 440), np.ones(20))[20:420]
+    errors, paths = _missed(stock * (1 + pressure), admissions, np.zeros(414), 2000, rng)
+    seen = np.nanstd(errors, axis=0)
+    assert np.all(paths.std(axis=1) < 1.5 * seen)
+    assert np.all(paths.std(axis=1) > 0.7 * seen)
+
+
+def test_the_chance_of_departures_is_that_of_the_draws() -> None:
+    rng = np.random.default_rng(6)
+    hazards = discrete_hazards(TABLE)
+    coming = np.full((14, 4000), 30.0)
+    drawn = occupy(coming, Present.unknown(150), np.repeat(hazards[None], 4000, axis=0), rng).occupied
+    expected = chance_of_departures(150.0, coming.mean(axis=1), hazards)
+    assert drawn.std(axis=1) / drawn.mean(axis=1) == pytest.approx(expected, rel=0.08)
 
 
 def test_a_perfect_model_adds_nothing_beyond_the_chance_it_has() -> None:
@@ -161,7 +213,11 @@ def test_a_perfect_model_adds_nothing_beyond_the_chance_it_has() -> None:
     hazards = discrete_hazards(TABLE)
     admissions = np.full(200, 30.0)
     stock = np.full(200, 30.0 * survival(hazards).sum())
-    errors = past_errors(stock[:186], admissions[:186], hazards, 1.0, 14)
-    assert np.abs(errors).max() < 0.01
-    few = draw_error_paths(errors[:5], np.zeros(14), 50, rng, weekday_phase=14)
+    errors, paths = _missed(stock, admissions, np.zeros(214), 200, rng)
+    assert np.nanmax(np.abs(errors)) < 0.01
+    assert np.abs(paths).max() < 0.01
+    known = known_at_start(errors, np.arange(200) % 7, np.zeros(214))
+    few = draw_error_paths(
+        np.where(np.arange(200)[:, None] < 5, errors, np.nan), known, np.zeros(14), 50, rng
+    )
     assert not few.any()
