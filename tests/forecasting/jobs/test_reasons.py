@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -124,6 +126,25 @@ def test_what_the_yardstick_answered_is_not_explained_by_models(
     alone = TargetDraws(flow.draws, flow.models, {"T0": "wild"})
     assert set(explain(panel, TARGET, alone, None).documents) == set(panel.territories) - {"T0"}
     assert explain(panel, TARGET, TargetDraws(flow.draws, {}), None).documents == {}
+
+
+def test_agreeing_with_the_region_is_told_with_the_common_trend(
+    answered: tuple[Panel, TargetDraws, Reasons], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, _, before = answered
+    lesson = learn_target(panel, TARGET, state=None)
+    assert lesson.learned is not None
+    factors = np.full(lesson.learned.quantiles.shape[:2], 1.3)
+    agreed = replace(lesson, learned=lesson.learned.scaled(factors))
+    flow = draw_target(panel, TARGET, list(panel.territories), agreed, draws=300, seed=5)
+    # These places are no French départements, so which region they make up is told here.
+    monkeypatch.setattr("forecasting.jobs.reasons.regions_of", lambda panel: {"R": panel.territories})
+    after = explain(panel, TARGET, flow, None, agreed)
+    for territory, document in after.documents.items():
+        earlier = before.documents[territory]
+        added = document["groups"]["calendar"][0] - earlier["groups"]["calendar"][0]
+        assert added == pytest.approx(0.3 * earlier["published"][0], rel=0.25)
+        assert abs(document["remainder"][0]) < 0.05 * document["published"][0]
 
 
 def test_parts_pass_through_the_stays_to_beds() -> None:
