@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from forecasting.backtest.report import Chapter
     from forecasting.backtest.runner import OriginResult
     from forecasting.backtest.task import Task
+    from forecasting.distribution import ForecastDistribution
 
 console = Console()
 ABOUT = {
@@ -66,26 +67,56 @@ def forecast_command(
     ],
     target: Annotated[str, typer.Option(help="Signal to forecast.")],
     out: Annotated[Path, typer.Option(help="CSV, or Parquet by its ending, in the hubverse format.")],
-    freq: Annotated[str, typer.Option(help="D for days, W for weeks.")] = "D",
+    freq: Annotated[
+        str | None, typer.Option(help="D for days, W for weeks; told from the dates when left out.")
+    ] = None,
     horizons: Annotated[str, typer.Option(help="First and last period ahead, as 0:14.")] = "0:14",
     as_of: Annotated[str | None, typer.Option(help="Read only what was known on this day.")] = None,
     draws: Annotated[int, typer.Option(min=50, help="Joint paths.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     samples: Annotated[bool, typer.Option(help="Write the draws too.")] = False,
+    weeks_named_by: Annotated[
+        str, typer.Option(help="start, end, or guess: the day of a week that its date is.")
+    ] = "guess",
 ) -> None:
     """Forecast a file of series and write quantiles in the hubverse format."""
-    from forecasting import QUANTILE_LEVELS, TooShort, forecast, hubverse
+    from forecasting import QUANTILE_LEVELS, FrameError, TooShort, forecast, frame_files, hubverse
 
-    steps = _horizons(horizons)
+    steps, frame = _horizons(horizons), frame_files.read(data)
+    if not out.parent.is_dir():
+        raise MeteoError(f"--out {out}: there is no folder {out.parent}")
+    chosen = None if freq is None else _freq(freq)
     try:
-        answer = forecast(_read(data), target, steps, draws=draws, as_of=as_of, rng=seed, freq=_freq(freq))
-    except TooShort as refusal:
-        raise MeteoError(str(refusal)) from refusal
-    hubverse.write(answer.distribution, out, QUANTILE_LEVELS, samples=samples)
+        answer = forecast(frame, target, steps, draws=draws, as_of=as_of, rng=seed, freq=chosen)
+    except (FrameError, TooShort) as refusal:
+        raise MeteoError(f"{data}: {refusal}") from refusal
+    named = _named_by_start(answer.distribution, frame, weeks_named_by)
+    hubverse.write(named, out, QUANTILE_LEVELS, samples=samples)
     used = ", ".join(f"{name} {weight:.2f}" for name, weight in answer.weights.items() if weight >= 0.005)
     console.print(f"{out}: {len(answer.distribution.territories)} territories, models {used}")
     for left in answer.left_out:
         console.print(f"left out: {left.model} ({left.key})", style="dim")
+
+
+def _named_by_start(
+    found: ForecastDistribution, frame: pd.DataFrame, weeks_named_by: str
+) -> ForecastDistribution:
+    """Name weeks by their first day, which the hubverse writer counts from, and say what was taken for what."""
+    from dataclasses import replace
+
+    from forecasting.nowcast.tail import weeks_named_by_end
+
+    if weeks_named_by not in ("start", "end", "guess"):
+        raise MeteoError(f"--weeks-named-by {weeks_named_by!r}: start, end or guess")
+    if found.freq == "D":
+        return found
+    by_end = weeks_named_by_end(frame) if weeks_named_by == "guess" else weeks_named_by == "end"
+    if weeks_named_by == "guess":
+        day = "last" if by_end else "first"
+        console.print(
+            f"dates of weeks are taken to be their {day} day (--weeks-named-by says otherwise)", style="dim"
+        )
+    return replace(found, origin=found.origin - 6) if by_end else found
 
 
 def backtest_command(
@@ -165,10 +196,11 @@ def _tasks(data: Path | None, task: str, target: str | None, freq: str, since: s
 def _file_task(path: Path, target: str, freq: str, since: str | None) -> Task:
     import numpy as np
 
+    from forecasting import frame_files
     from forecasting.backtest.task import Task as MadeTask
     from forecasting.panel import Panel, day
 
-    frame = _read(path)
+    frame = frame_files.read(path)
     panel = Panel.from_frame(frame, freq=_freq(freq))
     daily = panel.freq == "D"
     first = panel.dates[min(len(panel.dates) - 1, 84 if daily else 12)] if since is None else day(since)
@@ -213,16 +245,6 @@ def _rich(title: str, frame: pd.DataFrame) -> Table:
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
     return table
-
-
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if not path.exists():
-        raise MeteoError(f"{path}: no such file")
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    return pd.read_csv(path, dtype={"territory": str, "signal": str})
 
 
 def _freq(text: str) -> Literal["D", "W"]:

@@ -133,8 +133,12 @@ def forecast(
         For a frame that cannot become a panel, or an unknown target.
     TooShort
         With less than three weeks of history.
+    ValueError
+        For horizons that are no whole periods, or quantile levels that are no probabilities.
     """
-    seed = seed_of(rng)
+    horizons, seed = _whole_periods(horizons), seed_of(rng)
+    if not all(0.0 < level < 1.0 for level in quantiles):
+        raise ValueError(f"quantiles {tuple(quantiles)}: every level lies between 0 and 1")
     done = work(
         panel,
         target,
@@ -162,6 +166,14 @@ def forecast(
         anchors=learned.anchors,
         refitted=learned.refitted,
     )
+
+
+def _whole_periods(horizons: Sequence[int]) -> tuple[int, ...]:
+    """Horizons as plain integers, or an error that says which is none."""
+    wrong = [h for h in horizons if float(h) != int(h)]
+    if wrong or not len(horizons):
+        raise ValueError(f"horizons {list(horizons)}: give at least one, in whole periods, as 1, 2, 3")
+    return tuple(int(h) for h in horizons)
 
 
 def level_quantiles(problem: Problem, models: Sequence[Model], state: Mapping[str, Any]) -> Floats:

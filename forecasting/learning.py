@@ -94,13 +94,20 @@ def work(
     nowcast_draws: Floats | None,
     models: Sequence[Model],
 ) -> Workings:
-    """Learn, keeping the workings; parameters as of `learn`."""
+    """Learn, keeping the workings; parameters as of `learn`.
+
+    A territory without any value of the target has no such service, and is not among those learnt.
+    """
     whole = panel if isinstance(panel, Panel) else Panel.from_frame(panel, as_of=as_of, freq=freq)
     if as_of is not None and isinstance(panel, Panel):
         whole = whole.until(as_of)
     if nowcast_draws is None and isinstance(panel, pd.DataFrame):
         nowcast_draws = _nowcast_of_frame(panel, whole, as_of, seed, target)
+    whole, served = whole.where(target)
+    if not served.any():
+        raise TooShort(f"{target}: no value is known; a forecast needs {FEWEST_WEEKS} weeks")
     if nowcast_draws is not None:
+        nowcast_draws = nowcast_draws[:, :, served]
         whole = with_median_nowcast(whole, nowcast_draws)
     problem = make_problem(whole, target, furthest, donors)
     if len(problem.z) < FEWEST_WEEKS * problem.weekly_step:

@@ -27,7 +27,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from infra.errors import MeteoError
+from forecasting.tidy_frame import FrameError, checked_rows, utc_moment
+
+__all__ = ["DateLike", "FrameError", "Freq", "Kind", "Panel", "checked_rows", "day"]
 
 Freq = Literal["D", "W"]
 Kind = Literal["count", "rate"]
@@ -35,17 +37,12 @@ Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
 DateLike = str | np.datetime64 | pd.Timestamp | datetime.date
 
-REQUIRED_COLUMNS = ("territory", "date", "signal", "value")
 PERIOD_DAYS: Mapping[str, int] = {"D": 1, "W": 7}
 
 
 def day(date: DateLike) -> np.datetime64:
     """Read anything date-like as a day."""
     return np.datetime64(pd.Timestamp(date).date(), "D")
-
-
-class FrameError(MeteoError):
-    """A tidy frame that cannot become a panel; the message names the column and, where there is one, the row."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +136,7 @@ class Panel:
             rows = rows.drop_duplicates(["territory", "date", "signal"], keep="last")
         if rows.empty:
             raise FrameError(f"column 'date': no row is known at {moment.date()}")
-        chosen = freq or _guess_freq(rows["date"])
+        chosen = freq or _guess_freq(rows)
         dates = _grid(rows["date"], chosen, moment)
         territories = tuple(sorted(rows["territory"].unique()))
         signals = tuple(sorted(rows["signal"].unique()))
@@ -191,6 +188,19 @@ class Panel:
             as_of=min(self.as_of, last),
         )
 
+    def where(self, signal: str) -> tuple[Panel, NDArray[np.bool_]]:
+        """Keep the territories that have any value of a signal, and tell which those were, shape (territory,)."""
+        kept = self.exists[:, self.signal_index(signal)]
+        if kept.all():
+            return self, kept
+        return replace(
+            self,
+            territories=tuple(t for t, k in zip(self.territories, kept, strict=True) if k),
+            values=self.values[:, kept].copy(),
+            exists=self.exists[kept].copy(),
+            population=None if self.population is None else self.population[kept],
+        ), kept
+
     def without(self, signals: tuple[str, ...]) -> Panel:
         """Leave some signals out, for ablations and explanations."""
         keep = [k for k, s in enumerate(self.signals) if s not in signals]
@@ -202,51 +212,6 @@ class Panel:
         )
 
 
-def checked_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Check a tidy frame and bring its columns to their types; a new frame, rows in the order given.
-
-    Raises
-    ------
-    FrameError
-        Naming the column, and the row by its index.
-    """
-    for column in REQUIRED_COLUMNS:
-        if column not in frame.columns:
-            raise FrameError(f"column {column!r} is missing; a panel needs {', '.join(REQUIRED_COLUMNS)}")
-    if frame.empty:
-        raise FrameError("the frame has no row")
-    rows = frame.copy()
-    for column in ("territory", "signal"):
-        _refuse(rows, column, rows[column].isna(), "is empty")
-        rows[column] = rows[column].astype(str)
-    for column in ("date", "reported_at"):
-        if column in rows.columns:
-            rows[column] = _dates(rows, column)
-    numbers = pd.to_numeric(rows["value"], errors="coerce").astype(float)
-    _refuse(rows, "value", numbers.isna() & rows["value"].notna(), "is not a number")
-    _refuse(rows, "value", numbers.abs() == np.inf, "is infinite")
-    _refuse(rows, "value", numbers < 0, "is negative: counts and rates start at zero")
-    rows["value"] = numbers
-    key = ["territory", "date", "signal"] + (["reported_at"] if "reported_at" in rows.columns else [])
-    _refuse(rows, "date", rows.duplicated(key), "repeats a territory, date and signal already given")
-    return rows
-
-
-def _dates(rows: pd.DataFrame, column: str) -> pd.Series:
-    parsed = pd.to_datetime(rows[column], errors="coerce", format="mixed", utc=True).dt.tz_localize(None)
-    _refuse(rows, column, parsed.isna(), "is not a date")
-    parsed = parsed.astype("datetime64[ns]")
-    return parsed.dt.normalize() if column == "date" else parsed
-
-
-def _refuse(rows: pd.DataFrame, column: str, wrong: pd.Series, why: str) -> None:
-    if wrong.any():
-        index = wrong.idxmax()
-        shown = rows[column].to_numpy()[int(np.argmax(wrong.to_numpy()))]
-        shown = shown.item() if isinstance(shown, np.generic) else shown
-        raise FrameError(f"column {column!r}, row {index}: {shown!r} {why} ({int(wrong.sum())} such rows)")
-
-
 def _moment(as_of: DateLike | None, rows: pd.DataFrame) -> pd.Timestamp:
     if as_of is None:
         last = rows["date"].max()
@@ -255,34 +220,49 @@ def _moment(as_of: DateLike | None, rows: pd.DataFrame) -> pd.Timestamp:
         moment = pd.Timestamp(last)
     else:
         try:
-            moment = pd.Timestamp(as_of)
-        except ValueError as error:
-            raise FrameError(f"as_of {as_of!r} is not a date") from error
-        moment = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
+            moment = utc_moment(as_of)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise FrameError(f"as_of {as_of!r} is not a date that can be read: write 2021-01-31") from error
     # A bare date means the end of that day.
     return moment if moment != moment.normalize() else moment + pd.Timedelta(days=1) - pd.Timedelta(1, "ns")
 
 
-def _guess_freq(dates: pd.Series) -> Freq:
-    steps = np.diff(np.sort(dates.unique()).astype("datetime64[D]")).astype(int)
+def _guess_freq(rows: pd.DataFrame) -> Freq:
+    """Days or weeks, by the usual distance between two dates of the same series."""
+    dates = (
+        rows[["territory", "signal", "date"]].drop_duplicates().sort_values(["territory", "signal", "date"])
+    )
+    steps = dates.groupby(["territory", "signal"], sort=False)["date"].diff().dt.days.dropna().to_numpy()
     if len(steps) == 0:
-        raise FrameError("column 'date': one date only, so freq must be given")
-    return "W" if np.all(steps % 7 == 0) else "D"
+        raise FrameError("column 'date': one date only a series, so freq must be given: D or W")
+    usual = float(np.median(steps))
+    if usual < 4:
+        return "D"
+    if usual <= 10 or bool(np.all(steps % 7 == 0)):
+        return "W"
+    raise FrameError(f"column 'date': dates are usually {usual:.0f} days apart; a panel has days or weeks")
 
 
 def _grid(dates: pd.Series, freq: Freq, moment: pd.Timestamp) -> Dates:
+    period = PERIOD_DAYS[freq]
     days = np.sort(dates.unique()).astype("datetime64[D]")
-    off = (days - days[0]).astype(int) % PERIOD_DAYS[freq] != 0
-    if off.any():
-        row = dates.index[dates.astype("datetime64[s]").to_numpy().astype("datetime64[D]") == days[off][0]][0]
-        raise FrameError(
-            f"column 'date', row {row}: {days[off][0]} is off the weekly grid that starts on {days[0]}; "
-            "weeks are named by the day they start"
-        )
+    if freq == "W":
+        all_days = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+        usual = int(np.bincount(all_days % period, minlength=period).argmax())
+        off = all_days % period != usual
+        if off.any():
+            at = int(np.argmax(off))
+            raise FrameError(
+                f"column 'date', row {dates.index[at]}: {dates.iloc[at].date()} is a {dates.iloc[at].day_name()}, "
+                f"while weeks here are named by {dates.iloc[int(np.argmin(off))].day_name()} ({int(off.sum())} such "
+                "rows); name every week by the same weekday"
+            )
+    elif len(days) > 2 and bool(np.all(np.diff(days).astype(int) % PERIOD_DAYS["W"] == 0)):
+        raise FrameError("column 'date': all dates are whole weeks apart, so freq is W, not D")
     last = days[-1]
     if freq == "D":
         last = max(last, np.datetime64(moment.date(), "D"))
-    return cast(Dates, np.arange(days[0], last + 1, PERIOD_DAYS[freq], dtype="datetime64[D]"))
+    return cast(Dates, np.arange(days[0], last + 1, period, dtype="datetime64[D]"))
 
 
 def _fill(rows: pd.DataFrame, dates: Dates, territories: tuple[str, ...], signals: tuple[str, ...]) -> Floats:

@@ -168,7 +168,7 @@ def make_problem(panel: Panel, target: str, furthest: int, donors: Sequence[Pane
     filled = fill_short_gaps(values[: last + 1], panel.dates[: last + 1], daily, LONGEST_GAP[panel.freq])
     filled = _level_tail(filled)
     window = WEEK if daily and not is_stock(filled, panel.dates[: last + 1]) else 1
-    level = trailing_mean(filled, window)
+    level = _with_newest_levels(trailing_mean(filled, window), filled)
     scale = root_scale(level, panel.population if panel.kind(target) == "count" else None)
     reach = furthest + len(panel.dates) - 1 - last
     return Problem(
@@ -291,6 +291,16 @@ def _fast(values: Floats, window: int) -> Floats:
     log = np.log(values.clip(0) + 0.05 * np.nanmean(values) + 1e-9)
     second = log[2:] - 2.0 * log[1:-1] + log[:-2]
     return np.asarray(second)
+
+
+def _with_newest_levels(level: Floats, filled: Floats) -> Floats:
+    """Give a territory whose newest week has holes its newest values' mean as the newest level, so that it has one."""
+    out = level.copy()
+    for i in np.flatnonzero(np.isnan(level[-1])):
+        known = filled[np.isfinite(filled[:, i]), i]
+        if len(known):
+            out[-1, i] = known[-WEEK:].mean()
+    return out
 
 
 def _level_tail(filled: Floats) -> Floats:

@@ -136,6 +136,19 @@ def _closing(rows: pd.DataFrame, freq: Frequency) -> int:
     return int(np.clip(np.quantile(lag, _EARLY_SHARE, method="lower"), 0, step))
 
 
+def weeks_named_by_end(frame: pd.DataFrame) -> bool:
+    """Whether the dates of weekly rows are the last days of weeks rather than the first.
+
+    First values that come before a week from the date is over say so; without ``reported_at``, Saturdays do, on
+    which no week in use starts.
+    """
+    rows = checked_rows(frame)
+    if "reported_at" in rows.columns:
+        rows = rows.assign(reported_at=rows["reported_at"].dt.normalize())
+        return _closing(rows, "W") < _STEP_DAYS["W"] - 1
+    return bool(rows["date"].iloc[0].day_name() == "Saturday")
+
+
 def _are_irregular_extracts(rows: pd.DataFrame, freq: Frequency) -> bool:
     """Whether rows are whole extracts taken now and then, in which unchanged values are said again.
 
