@@ -31,6 +31,7 @@ from forecasting.jobs.forecaster import (
     draw_target,
     monitored_target,
 )
+from forecasting.jobs.hearing import Above
 from forecasting.jobs.hospitals import dealt_beds, dealt_flows
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import (
@@ -102,7 +103,9 @@ def compute(
         facility_flows = dealt_flows(flows, own, inputs, plan.seed)
         for key, flow in facility_flows.items():
             lesson = lessons.targets.get(FACILITIES + key)
-            found_inside = explain(inputs.facility_panel, key, flow, None, lesson)
+            found_inside = explain(
+                inputs.facility_panel, key, flow, None, lesson, _above(key, flow, own, flows, inputs, lessons)
+            )
             reasons[key] = reasons[key].joined(found_inside) if key in reasons else found_inside
     series: list[SeriesForecast] = []
     bulletins: list[TerritoryBulletin] = []
@@ -143,6 +146,28 @@ def _flows(
         for target in flow_targets(panel, by_cause=not prefix)
         if (name := prefix + target) in lessons.targets
     }
+
+
+def _above(
+    key: str,
+    dealt: TargetDraws,
+    own: Mapping[str, TargetDraws],
+    flows: Mapping[str, TargetDraws],
+    inputs: RunInputs,
+    lessons: Lessons,
+) -> Above | None:
+    """Return the territories that hospitals lie in, as far as what is forecast of one target explains theirs."""
+    if key not in flows:
+        return None
+    return Above(
+        panel=inputs.panel,
+        flow=flows[key],
+        nowcast=lessons.overview.completed,
+        lesson=lessons.targets.get(key),
+        places=inputs.facility_places,
+        # Draws that were not shared out are the very ones that were drawn.
+        dealt=frozenset(f for f, paths in dealt.draws.items() if paths is not own[key].draws[f]),
+    )
 
 
 def _counted(panel: Panel, target: str, flow: TargetDraws) -> TargetDraws:

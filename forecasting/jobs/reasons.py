@@ -1,12 +1,9 @@
 r"""What each group of signals adds to the published median, in admissions and in beds, and which group drives it.
 
-The whole weighted ensemble is asked: each model that is heard shares its change out among groups
-(`forecasting.attribution`), the weighted median is taken again for every set of groups with the weights of the run,
-and the Shapley value (`forecasting.explain`) shares its admissions out. Parameters and weights are those of the
-forecast, so nothing is fitted or rehearsed anew. What a département's median is multiplied by to agree with its region
-(`forecasting.jobs.coherent`) is the common trend's, in the group `calendar`. What draws, nowcast and rounding to whole
-patients move the published median beyond that, and what a model that cannot be shared out says, is the named
-remainder: reference, parts and remainder sum to what is published.
+The whole weighted ensemble is heard with every set of groups (`forecasting.jobs.hearing`), and the Shapley value
+(`forecasting.explain`) shares out what it says. What draws, nowcast and rounding to whole patients move the published
+median beyond that, and what a model that cannot be shared out says, is the named remainder: reference, parts and
+remainder sum to what is published.
 
 Beds are linear in admissions: with :math:`S(k)` the share of an admission still in bed after :math:`k` days,
 
@@ -26,17 +23,13 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from forecasting.attribution import GROUPS, MIDDLE, Workplace, medians_with, parts_of
-from forecasting.explain import Explanation, MedianWith, sentence, shapley
-from forecasting.forecast import with_median_nowcast
+from forecasting.attribution import GROUPS
+from forecasting.explain import Explanation, sentence, shapley
 from forecasting.jobs.bed_forecast import STOCK, BedDraws
-from forecasting.jobs.coherent import regions_of
-from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, Lesson, TargetDraws, narrowed
-from forecasting.models import REGISTRY
+from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, Lesson, TargetDraws
+from forecasting.jobs.hearing import Above, Hearing, dealt, listen
 from forecasting.panel import Panel
-from forecasting.problem import Problem, make_problem
 from forecasting.run import HORIZON_DAYS
-from streams.vocabulary.signals import signal as signal_of
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +66,7 @@ def explain(
     flow: TargetDraws,
     nowcast: Floats | None,
     lesson: Lesson | None = None,
+    above: Above | None = None,
 ) -> Reasons:
     """Explain the published draws of one target; a failure leaves the forecast unexplained.
 
@@ -83,85 +77,30 @@ def explain(
     lesson
         What the draws come from, for the parameters of the models that keep some; without it they are part of the
         remainder.
+    above
+        Of hospitals, the territories that they lie in.
     """
-    names = [t for t in flow.draws if t not in flow.fallen_back]
+    names = tuple(t for t in flow.draws if t not in flow.fallen_back)
     if not flow.models or not names:
         return Reasons()
     try:
-        return _explained(panel, target, flow, nowcast, lesson, names)
+        hearing = listen(panel, target, flow, nowcast, lesson)
+        if above is not None and above.flow.models:
+            hearing = dealt(hearing, above, target)
+        return _explained(hearing.of(names), target, flow)
     except Exception as error:  # an explanation is worth having, no forecast depends on it
         log.warning("not_explained", target=target, error=f"{type(error).__name__}: {error}")
         return Reasons()
 
 
-def _explained(
-    panel: Panel,
-    target: str,
-    flow: TargetDraws,
-    nowcast: Floats | None,
-    lesson: Lesson | None,
-    names: Sequence[str],
-) -> Reasons:
-    states = {} if lesson is None or lesson.learned is None else lesson.learned.state["models"]
-    kept, completed = narrowed(panel, nowcast, target)
-    whole = kept if completed is None else with_median_nowcast(kept, completed)
-    problem = make_problem(whole, target, HORIZON_DAYS)
-    late = len(whole.dates) - 1 - problem.last
-    chosen = [k for k, a in enumerate(problem.anchors) if 7 <= a and a - late <= HORIZON_DAYS]
-    days = [problem.anchors[k] - late for k in chosen]
-    groups = tuple(g for g in GROUPS if g in ("own", "calendar") or g in _groups_of(whole, target))
-    places = [whole.territories.index(t) for t in names]
-    heard = _heard(problem, flow.models["weights"], states)
-    agreed = _agreement(problem, heard(frozenset(GROUPS)), lesson)
-
-    def median_with(which: frozenset[str]) -> Floats:
-        found = problem.scale.back(heard(which), axis=0)
-        return (found * agreed if "calendar" in which else found)[np.ix_(places, chosen)]
-
-    published = np.array([[_week_median(flow.draws[t], day) for day in days] for t in names])
-    found = shapley(median_with, groups, published)
+def _explained(hearing: Hearing, target: str, flow: TargetDraws) -> Reasons:
+    days = hearing.days
+    published = np.array([[_week_median(flow.draws[t], day) for day in days] for t in hearing.territories])
+    found = shapley(hearing.median_with, hearing.groups, published)
     return Reasons(
-        documents={t: _document(found, place, days, target) for place, t in enumerate(names)},
-        drivers={t: _driver(found, place) for place, t in enumerate(names)},
+        documents={t: _document(found, place, days, target) for place, t in enumerate(hearing.territories)},
+        drivers={t: _driver(found, place) for place, t in enumerate(hearing.territories)},
     )
-
-
-def _heard(
-    problem: Problem, weights: Mapping[str, float], states: Mapping[str, Mapping[str, Any]]
-) -> MedianWith:
-    """Return the median of the models that are heard and can be shared out, as a function of the groups allowed."""
-    place = Workplace(problem, lambda source: signal_of(source.split(":")[0]).group)
-    heard = {name for name, weight in weights.items() if weight > 0}
-    shared = {
-        model.name: parts
-        for model in REGISTRY
-        if model.name in heard
-        and (parts := parts_of(model, place, states.get(model.name, {}))) is not None
-        and np.isfinite(parts).all()
-    }
-    if heard - set(shared):
-        log.info("models_not_shared_out", target=problem.target, models=sorted(heard - set(shared)))
-    if not shared:
-        return medians_with(problem.level, [place.nothing], [1.0])
-    return medians_with(problem.level, list(shared.values()), [weights[name] for name in shared])
-
-
-def _agreement(problem: Problem, median: Floats, lesson: Lesson | None) -> Floats:
-    """Return by what agreeing with its region multiplied each département's median, shape (territory, anchor)."""
-    regions = regions_of(problem.panel)
-    learned = None if lesson is None else lesson.learned
-    ones = np.ones(median.shape)
-    if not regions or learned is None or learned.quantiles.shape[:2] != median.shape:
-        return ones
-    told = problem.scale.back(learned.quantiles[..., MIDDLE], axis=0)
-    plain = problem.scale.back(median, axis=0)
-    inside = {t for parts in regions.values() for t in parts}
-    rows = np.array([t in inside for t in problem.panel.territories])[:, None]
-    return np.divide(told, plain, out=ones, where=rows & (plain > 0) & (told > 0))
-
-
-def _groups_of(panel: Panel, target: str) -> set[str]:
-    return {signal_of(s.split(":")[0]).group for s in panel.signals if s != target}
 
 
 def explain_beds(admissions: Document | None, beds: BedDraws) -> Document | None:

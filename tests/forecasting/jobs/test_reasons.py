@@ -10,6 +10,7 @@ import pytest
 from forecasting.attribution import GROUPS, MIDDLE, Workplace, medians_with, parts_of
 from forecasting.jobs.bed_forecast import BedDraws
 from forecasting.jobs.forecaster import TargetDraws, draw_target, learn_target
+from forecasting.jobs.hearing import Above
 from forecasting.jobs.reasons import Document, Reasons, explain, explain_beds, summed
 from forecasting.models import REGISTRY
 from forecasting.models.base import CannotForecast
@@ -138,13 +139,43 @@ def test_agreeing_with_the_region_is_told_with_the_common_trend(
     agreed = replace(lesson, learned=lesson.learned.scaled(factors))
     flow = draw_target(panel, TARGET, list(panel.territories), agreed, draws=300, seed=5)
     # These places are no French départements, so which region they make up is told here.
-    monkeypatch.setattr("forecasting.jobs.reasons.regions_of", lambda panel: {"R": panel.territories})
+    monkeypatch.setattr("forecasting.jobs.hearing.regions_of", lambda panel: {"R": panel.territories})
     after = explain(panel, TARGET, flow, None, agreed)
     for territory, document in after.documents.items():
         earlier = before.documents[territory]
         added = document["groups"]["calendar"][0] - earlier["groups"]["calendar"][0]
         assert added == pytest.approx(0.3 * earlier["published"][0], rel=0.25)
         assert abs(document["remainder"][0]) < 0.05 * document["published"][0]
+
+
+def test_hospitals_are_explained_by_what_is_forecast_of_their_territory(
+    answered: tuple[Panel, TargetDraws, Reasons],
+) -> None:
+    panel, flow, reasons = answered
+    lesson = learn_target(panel, TARGET, state=None)
+    share = {"H1": 0.75, "H2": 0.25}
+    hospitals = replace(
+        panel,
+        territories=tuple(share),
+        signals=panel.signals[:1],
+        values=np.stack([panel.values[:, 0, :1] * part for part in share.values()], axis=1),
+        exists=np.ones((2, 1), dtype=bool),
+    )
+    draws = {h: flow.draws["T0"] * part for h, part in share.items()}
+    inner = learn_target(hospitals, TARGET, state=None)
+    own = draw_target(hospitals, TARGET, list(share), inner, draws=300, seed=5)
+    above = Above(panel, flow, None, lesson, dict.fromkeys(share, "T0"), frozenset(share))
+    told = explain(hospitals, TARGET, replace(own, draws=draws), None, inner, above).documents
+    whole = reasons.documents["T0"]
+    for hospital, part in share.items():
+        assert set(told[hospital]["groups"]) == set(whole["groups"])
+        assert abs(told[hospital]["remainder"][0]) < 0.05 * told[hospital]["published"][0]
+        expected = part * whole["groups"]["laboratory"][0]
+        assert told[hospital]["groups"]["laboratory"][0] == pytest.approx(
+            expected, abs=0.1 + 0.2 * abs(expected)
+        )
+    alone = explain(hospitals, TARGET, own, None, inner, replace(above, dealt=frozenset())).documents
+    assert alone["H1"]["groups"]["laboratory"] == [0.0, 0.0]
 
 
 def test_parts_pass_through_the_stays_to_beds() -> None:
