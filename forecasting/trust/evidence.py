@@ -248,7 +248,11 @@ def _beta(u: Floats, a: float, b: float) -> Floats:
 
 
 def _recalibrated(u: Floats, histogram: Floats) -> Floats:
-    """Put PITs through the pooled distribution of past ones."""
+    """Put PITs through the pooled distribution of past ones, where that brings them nearer the middle.
+
+    The other way round, intervals that were wider than need be would make every wave look like a break.
+    """
     cumulative = np.concatenate([[0.0], np.cumsum(histogram) / histogram.sum()])
-    uniform: Floats = np.interp(u, np.linspace(0.0, 1.0, _BINS + 1), cumulative)
-    return uniform
+    uniform = np.interp(u, np.linspace(0.0, 1.0, _BINS + 1), cumulative)
+    nearer: Floats = np.where(np.abs(uniform - 0.5) < np.abs(u - 0.5), uniform, u)
+    return nearer

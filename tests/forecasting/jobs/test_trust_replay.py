@@ -6,12 +6,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from api.texts import say
-from forecasting.panel import Panel
 from streams.simulator.parameters import Break
+from tests.forecasting.reference import LOCKDOWN, mornings_of_2020
 from tests.forecasting.replaying import (
     QUICK,
     Replay,
@@ -26,7 +25,6 @@ from tests.forecasting.worlds import World, simulated
 TERRITORIES = ("44", "48", "59", "35", "2A", "75")
 BREAK = date(2026, 1, 20)
 BEFORE, AFTER = 12, 24
-LOCKDOWN = date(2020, 3, 17)
 
 
 def broken_world(target: str, *breaks: Break, seed: int) -> tuple[World, World]:
@@ -99,36 +97,13 @@ def test_six_quiet_weeks_of_winter_raise_no_more_than_a_stray_flag() -> None:
     assert sum(lived.flags(t) for t in lived.territories) <= 1
 
 
-def spring(folder: Path) -> tuple[list[Panel], np.ndarray]:
-    """Return what was known on the mornings from the day of the lockdown on, and what became true.
-
-    Visits of every cause are known two days later, calls the next day. The file begins three weeks before: these
-    are the first mornings on which anything could be forecast from it.
-    """
-    frame = pd.read_csv(folder / "sursaud_departement_daily.csv.gz", dtype={"dep": str}, parse_dates=["date"])
-    visits, calls = (
-        frame.pivot(index="date", columns="dep", values=c).iloc[:60] for c in ("ed_total", "sos_total")
-    )
-    values = np.stack([visits.to_numpy(float), calls.to_numpy(float)], axis=2)
-    dates = visits.index.to_numpy().astype("datetime64[D]")
-    panels = []
-    for until in range(int((np.datetime64(LOCKDOWN) - dates[0]).astype(int)), 32):
-        known = values[: until + 1].copy()
-        known[until - 1 :, :, 0], known[until:, :, 1] = np.nan, np.nan
-        exists = np.isfinite(known).any(axis=0)
-        names = ("ed_visits:all", "sos_calls:all")
-        panels.append(
-            Panel(
-                dates[: until + 1], "D", tuple(map(str, visits)), names, known, exists, dates[until], None, {}
-            )
-        )
-    return panels, values[:, :, 0]
-
-
 @pytest.mark.reference_data
 def test_the_lockdown_of_2020_is_flagged_within_a_week_by_every_model_there_is(reference_data: Path) -> None:
-    """Emergency departments emptied; models of three weeks' past went on for days as if nothing had happened."""
-    panels, truth = spring(reference_data)
+    """Emergency departments emptied; models of three weeks' past went on for days as if nothing had happened.
+
+    The file begins three weeks before: that morning is the first on which anything could be forecast from it.
+    """
+    panels, truth = mornings_of_2020(reference_data, "ed_visits:all", LOCKDOWN, 12)
     lived = replay(panels, "ed_visits:all", by_the_chain())
     doubted = lived.doubted("FR")
     assert doubted

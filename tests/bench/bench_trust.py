@@ -1,0 +1,158 @@
+"""How trust behaves with the forecasts of the real chain: false flags in quiet half-years, breaks, spring 2020.
+
+`pytest -m bench tests/bench/bench_trust.py -s` prints, for simulated worlds and for the reference data (skipped without
+it): how often a territory is flagged though nothing broke; how many days after a break first shows a flag is raised;
+and how often the truth fell inside the intervals of the models and of what trust let out, in the fortnight after the
+flag. `-k "quiet and influenza"` runs a part of it. Quiet worlds have ordinary waves, weekends, holidays and small
+counts. Seeds here were not those the bounds were set on.
+
+Every model there is answers a morning in a second or two; those of `QUICK` in a fifth of that. Whether both flag the
+same is measured too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.models import REGISTRY
+from forecasting.models.base import Model
+from streams.simulator.parameters import Break
+from tests.forecasting.reference import LOCKDOWN, mornings_of_2020
+from tests.forecasting.replaying import (
+    QUICK,
+    Replay,
+    by_the_chain,
+    coverage,
+    interval_score,
+    matured,
+    replay,
+)
+from tests.forecasting.worlds import World, simulated
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600), pytest.mark.filterwarnings("default")]
+
+TERRITORIES = ("44", "49", "85", "48", "35", "75", "59", "13", "23", "67", "2A", "15")
+HALF_YEAR, FORTNIGHT = 180, 14
+HALVES = {"winter": date(2025, 10, 1), "summer": date(2025, 4, 1)}
+BREAK, BEFORE, AFTER = date(2026, 1, 20), 21, 40
+COVID = ("covid",)
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize(
+    "target", ["admissions:all", "admissions:covid", "admissions:influenza", "ed_visits:all"]
+)
+def test_a_quiet_half_year(target: str, half: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lived = _quiet(target, half, QUICK, HALF_YEAR)
+    flags = [lived.flags(t) for t in TERRITORIES]
+    with capsys.disabled():
+        print(  # noqa: T201 - a measurement is for reading
+            f"\nquiet {half}, {target}: {sum(flags)} flags over {len(flags)} territories in {HALF_YEAR} days, "
+            f"at most {max(flags)} in one; their sum {lived.flags('FR')}"
+        )
+    assert max(flags) <= 1
+
+
+def test_quick_models_flag_what_all_models_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    lives = [_quiet("admissions:influenza", "winter", models, 120) for models in (QUICK, REGISTRY)]
+    days = [{(t, d) for t in lived.territories for d in lived.doubted(t)} for lived in lives]
+    flags = [[lived.flags(t) for t in lived.territories] for lived in lives]
+    with capsys.disabled():
+        print(  # noqa: T201
+            f"\nflags of quick models {flags[0]}, of all {flags[1]}; territory-days in doubt {len(days[0])} and "
+            f"{len(days[1])}, of which in both {len(days[0] & days[1])}"
+        )
+
+
+def _quiet(target: str, half: str, models: Sequence[Model], mornings: int) -> Replay:
+    world = simulated(target, HALVES[half], mornings, TERRITORIES, seed=71, history=400)
+    return replay(world.panels(mornings), target, by_the_chain(models))
+
+
+def _halved(whole: World) -> World:
+    values = whole.truth.copy()
+    at = whole.first + BEFORE
+    values[at:] = np.random.default_rng(5).binomial(values[at:].astype(int), 0.5)
+    return whole.with_target(values)
+
+
+BREAKS: dict[str, tuple[str, Break | Callable[[World], World]]] = {
+    "admissions a call times three": ("admissions:covid", Break(BREAK, COVID, 3.0, 1.0, 0.0, 1.0)),
+    "lead from six days to one": ("admissions:covid", Break(BREAK, COVID, 1.0, 1.0, -5.0, 1.0)),
+    "fewer calls, more admissions, sooner": ("admissions:covid", Break(BREAK, COVID, 2.2, 0.7, -4.0, 1.5)),
+    "half the reports": ("admissions:all", _halved),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_break(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    target, change = BREAKS[name]
+    first, mornings = BREAK - timedelta(days=BEFORE), BEFORE + AFTER
+    whole = simulated(target, first, mornings, TERRITORIES, seed=72)
+    if isinstance(change, Break):
+        broken = simulated(target, first, mornings, TERRITORIES, seed=72, breaks=(change,))
+    else:
+        broken = change(whole)
+    lived = replay(broken.panels(mornings), target, by_the_chain(QUICK))
+    other = np.column_stack([broken.truth != whole.truth, (broken.truth != whole.truth).any(axis=1)])
+    alone, told = [], []
+    for place, territory in enumerate(lived.territories):
+        shows = broken.start + timedelta(days=int(np.argmax(other[:, place])))
+        after = [m for m in lived.doubted(territory) if m > shows]
+        told.append((after[0] - shows).days if after else None)
+        own = [
+            m
+            for m, v in zip(lived.mornings, lived.verdicts, strict=True)
+            if m > shows and v[territory].causes and v[territory].causes[0].key != "trust.parent_flagged"
+        ]
+        alone.append((own[0] - shows).days if own else None)
+    with capsys.disabled():
+        print(  # noqa: T201
+            f"\n{name}: days from the first patient more or fewer to the flag, sum {told[-1]}; territories "
+            f"{told[:-1]}; by themselves {alone[:-1]}"
+        )
+        print(_after_the_flag(lived, broken.truth, broken.first))  # noqa: T201
+    assert told[-1] is not None
+    assert told[-1] <= 7
+
+
+@pytest.mark.reference_data
+@pytest.mark.parametrize("target", ["ed_visits:all", "ed_visits:covid", "admissions:covid"])
+def test_the_spring_of_2020(target: str, reference_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    panels, truth = mornings_of_2020(reference_data, target, LOCKDOWN, 40)
+    lived = replay(panels, target, by_the_chain())
+    first = int((panels[0].dates[-1] - panels[0].dates[0]).astype(int))
+    said = [m for m, q in zip(lived.mornings, lived.by_models, strict=True) if np.isfinite(q).any()]
+    doubted = lived.doubted("FR")
+    with capsys.disabled():
+        causes = [c.key for c in lived.verdicts[lived.mornings.index(doubted[0])]["FR"].causes]
+        print(f"\n{target}: first forecast {said[0]}, country doubted from {doubted[0]} for {causes}")  # noqa: T201
+        print(_after_the_flag(lived, truth, first))  # noqa: T201
+
+
+def _after_the_flag(lived: Replay, truth: np.ndarray, first: int) -> str:
+    """Tell coverage and score of the models and of what trust let out, of a fortnight of mornings from the flag on."""
+    at = lived.mornings.index(lived.doubted("FR")[0])
+    window = slice(at, at + FORTNIGHT)
+    true = matured(truth, first, len(lived.mornings))[window, :, 1:8]
+    lines = []
+    for who, quantiles in (("models", lived.by_models), ("published", lived.published)):
+        said = quantiles[window, :, 1:8]
+        parts, whole = ([coverage(said[:, s], true[:, s], p) for p in (0.5, 0.8, 0.95)] for s in _SPLIT)
+        score = interval_score(said[:, :-1], true[:, :-1])
+        lines.append(
+            f"  {who}: coverage 50/80/95 {_percent(parts)}, of the sum {_percent(whole)}, WIS {score:.2f}"
+        )
+    return "\n".join(lines)
+
+
+_SPLIT = (slice(None, -1), slice(-1, None))
+
+
+def _percent(shares: Sequence[float]) -> str:
+    return "/".join(f"{100 * share:.0f}" for share in shares)
