@@ -214,6 +214,7 @@ ENGLISH: dict[str, str] = {
     "signals.strength": "Strength of the link: {strength:percent}",
     "signals.target": "Ahead of: {target}",
     "signals.empty": "No leading signal is measured here yet: about eight weeks of data are needed.",
+    "signals.none": "No signal has clearly moved ahead of admissions in recent weeks.",
     "signals.chart.label": "{signal:signal}: 7-day mean, {start:short_day} to {end:short_day}",
     # Partners
     "partners.title": "How fresh the partners are",

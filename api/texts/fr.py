@@ -218,6 +218,7 @@ FRENCH: dict[str, str] = {
     "signals.strength": "Force du lien : {strength:percent}",
     "signals.target": "Avance sur : {target}",
     "signals.empty": "Aucun signal avancé n’est encore mesuré ici : il faut environ huit semaines de données.",
+    "signals.none": "Aucun signal ne précède nettement les admissions ces dernières semaines.",
     "signals.chart.label": "{signal:signal} : moyenne sur 7 jours, du {start:short_day} au {end:short_day}",
     # Partners
     "partners.title": "Fraîcheur des partenaires",
