@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 Floats = NDArray[np.float64]
 NOTHING: frozenset[str] = frozenset()
+WEEK = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,31 +108,30 @@ def listen(
 
 
 def dealt(inside: Hearing, above: Above, target: str) -> Hearing:
-    """Hear hospitals as what is shared out among them is heard; those left alone, and of other days, as themselves."""
+    """Hear hospitals as what is shared out among them is heard, those left alone as themselves."""
     outer = listen(above.panel, target, above.flow, above.nowcast, above.lesson)
-    if outer.days != inside.days:
-        return inside
-    own = {
-        t: [i for i, f in enumerate(inside.territories) if f in above.dealt and above.places[f] == t]
-        for t in outer.territories
-        if t in above.flow.draws and t not in above.flow.fallen_back
+    places = {t: i for i, t in enumerate(outer.territories) if t not in above.flow.fallen_back}
+    mine = {
+        t: [h for h, f in enumerate(inside.territories) if f in above.dealt and above.places[f] == t]
+        for t in places
     }
 
-    def factors(which: frozenset[str]) -> Floats:
-        values, whole = inside.median_with(which), outer.median_with(which)
-        none, whole_none = inside.median_with(NOTHING), outer.median_with(NOTHING)
-        found = np.ones(values.shape)
-        for place, territory in enumerate(outer.territories):
-            rows = own.get(territory, [])
-            growth = whole[place] * none[rows].sum(axis=0)
-            usual = whole_none[place] * values[rows].sum(axis=0)
-            found[rows] = np.divide(growth, usual, out=np.ones(usual.shape), where=(usual > 0) & (growth > 0))
+    def growth(hearing: Hearing, rows: list[int], which: frozenset[str]) -> Floats:
+        none, some = (hearing.median_with(w)[rows].sum(axis=0) for w in (NOTHING, which))
+        ratio = np.divide(some, none, out=np.ones(none.shape), where=(none > 0) & (some > 0))
+        # A territory is completed sooner than its hospitals, so its weeks may end a day later.
+        return np.asarray(np.interp(inside.days, [hearing.days[0] - WEEK, *hearing.days], [1.0, *ratio]))
+
+    def median_with(which: frozenset[str]) -> Floats:
+        found = inside.median_with(which).copy()
+        for territory, hospitals in mine.items():
+            if hospitals:
+                whole = growth(outer, [places[territory]], which)
+                found[hospitals] *= whole / growth(inside, hospitals, which)
         return found
 
     groups = tuple(g for g in GROUPS if g in inside.groups or g in outer.groups)
-    return replace(
-        inside, groups=groups, median_with=lambda which: inside.median_with(which) * factors(which)
-    )
+    return replace(inside, groups=groups, median_with=median_with)
 
 
 def _heard(
