@@ -10,11 +10,15 @@ import pandas as pd
 import pytest
 
 from forecasting.distribution import QUANTILE_LEVELS
+from forecasting.jobs.believing import believed, ranked_as
 from forecasting.jobs.completing import Revisions, no_revisions
-from forecasting.jobs.forecaster import BACK_DAYS, DISTRUSTED, TargetDraws, draw_yardstick
+from forecasting.jobs.days_off import least_share
+from forecasting.jobs.forecaster import BACK_DAYS, DISTRUSTED, HORIZONS, TargetDraws, draw_yardstick
 from forecasting.jobs.input_doubts import input_doubts
-from forecasting.jobs.trusting import Published, judge, judge_all
+from forecasting.jobs.trusting import Published, Verdicts, judge, judge_all
 from forecasting.panel import Panel
+from forecasting.store import canonical
+from forecasting.trust.plausibility import implausible_forecast
 from streams.simulator.scenario import scenario
 from streams.simulator.simulation import Simulation, simulate
 
@@ -99,6 +103,95 @@ def test_a_flag_of_the_region_is_handed_down_to_its_departements() -> None:
     assert [c.key for c in found.causes("2A")] == ["trust.parent_flagged"]
     assert found.causes("R94")
     assert found.widened("2A", np.array([[1.0, 2.0, 3.0]]))[0, 2] > 3.0
+
+
+def test_the_width_that_doubt_asks_for_does_not_end_it() -> None:
+    """Forecasts too low by two and a half deviations for six weeks, published as wide as doubt made them."""
+    dates = np.arange(np.datetime64("2020-02-01"), np.datetime64("2020-05-31"))
+    values = np.full((len(dates), 1, 1), 100.0)
+    panel = Panel(
+        dates, "D", ("44",), ("admissions:all",), values, np.ones((1, 1), bool), dates[-1], None, {}
+    )
+    normal = np.random.default_rng(0).normal(size=4000)
+    told: dict[tuple[str, str, str], tuple[list[float], list[float]]] = {}
+    state, states, widths = None, [], []
+    for until in range(40, 82):
+        verdicts = judge(panel.until(dates[until]), "admissions:all", told, state, 1)
+        state = verdicts.state or state
+        drawn = np.tile(75.0 + 10.0 * normal, (2, 1))
+        near, far = np.quantile(verdicts.widened("44", drawn), QUANTILE_LEVELS, axis=1).T
+        told["admissions:all", "44", str(dates[until])] = (near.tolist(), far.tolist())
+        states.append(verdicts.by_territory["44"].state)
+        widths.append(verdicts.by_territory["44"].widen)
+    assert states[0] == "ok"
+    first = next(i for i, s in enumerate(states) if s != "ok")
+    assert first <= 7
+    assert "ok" not in states[first:]
+    assert min(widths[first + 10 :]) > 2.0
+
+
+def test_a_forecast_out_of_all_proportion_is_not_published_once() -> None:
+    """Models that say a hundredth of what came all month are answered by the yardstick on the very morning."""
+    dates = np.arange(np.datetime64("2020-02-01"), np.datetime64("2020-04-01"))
+    values = np.random.default_rng(1).poisson(200.0, (len(dates), 2, 1)).astype(float)
+    names = ("44", "49")
+    panel = Panel(dates, "D", names, ("ed_visits:all",), values, np.ones((2, 1), bool), dates[-1], None, {})
+    absurd, sound = np.full((len(HORIZONS), 100), 2.0), np.full((len(HORIZONS), 100), 190.0)
+    flow = TargetDraws({"44": absurd, "49": sound}, {})
+    flows, judged = believed(panel, {"ed_visits:all": flow}, {}, Verdicts(), draws=100, seed=1)
+    verdict = judged["ed_visits:all"].by_territory["44"]
+    assert [c.key for c in verdict.causes] == ["trust.forecast_implausible"]
+    assert (verdict.state, verdict.fallback) == ("degraded", True)
+    assert 150 < np.median(flows["ed_visits:all"].draws["44"][-7:]) < 250
+    assert "49" not in judged["ed_visits:all"].by_territory
+    np.testing.assert_array_equal(flows["ed_visits:all"].draws["49"], sound)
+
+
+def test_an_epidemic_may_double_in_three_days_and_a_small_place_may_do_anything() -> None:
+    """Neither is out of proportion; fifty times the level is."""
+    week = np.full((7, 10), 1.0)
+    seen = np.concatenate([np.full(21, 20.0), 20.0 * 2.0 ** (np.arange(7) / 3.0)])
+    coming = 100.0 * 2.0 ** (np.arange(7)[:, None] / 3.0) * week
+    assert implausible_forecast(seen, coming, "admissions:covid") is None
+    assert implausible_forecast(np.zeros(28), 12.0 * week, "admissions:covid") is None
+    assert implausible_forecast(np.full(28, 12.0), 0.0 * week, "admissions:covid") is None
+    found = implausible_forecast(np.full(28, 20.0), 1000.0 * week, "admissions:covid")
+    assert found is not None
+    assert dict(found.parameters) == {"target": "admissions:covid", "median": 1000.0, "usual": 20.0}
+
+
+def test_yardsticks_that_answer_for_many_do_not_cancel_out_in_their_sum() -> None:
+    """Draws keep the order of the models' futures: the sum is as wide as its parts together."""
+    rng = np.random.default_rng(2)
+    models = rng.normal(100.0, 10.0, (15, 1000)) + rng.normal(0.0, 50.0, 1000)
+    yardsticks = [rng.poisson(rng.gamma(9.0, 10.0, 1000), (15, 1000)).astype(float) for _ in range(9)]
+    ordered = [ranked_as(models, y) for y in yardsticks]
+    assert all(
+        np.array_equal(np.sort(o, axis=1), np.sort(y, axis=1))
+        for o, y in zip(ordered, yardsticks, strict=True)
+    )
+    alone = sum(y.mean(axis=0).std() for y in yardsticks)
+    assert np.sum([o.mean(axis=0) for o in ordered], axis=0).std() > 0.95 * alone
+    assert np.sum([y.mean(axis=0) for y in yardsticks], axis=0).std() < 0.5 * alone
+
+
+def test_a_state_of_an_earlier_version_starts_the_watch_again() -> None:
+    dates = np.arange(np.datetime64("2020-01-01"), np.datetime64("2020-03-31"))
+    values = np.full((len(dates), 1, 1), 10.0)
+    panel = Panel(
+        dates, "D", ("2A",), ("admissions:all",), values, np.ones((1, 1), bool), dates[-1], None, {}
+    )
+    old = canonical.document({"monitors": {"territories": ["2A"]}, "last": "2020-03-20"})
+    assert judge(panel, "admissions:all", {}, old, 1).by_territory["2A"].state == "ok"
+
+
+def test_holidays_of_the_law_and_the_end_of_the_year_explain_a_fall() -> None:
+    assert (
+        least_share(date(2026, 5, 14))
+        < least_share(date(2025, 12, 29))
+        < least_share(date(2026, 5, 15))
+        == 1.0
+    )
 
 
 def test_delays_that_changed_are_doubted() -> None:
