@@ -1,7 +1,8 @@
 """How long a run of the country takes: 101 départements, their flows and beds, 14 days.
 
 `pytest -m bench tests/bench/bench_run.py -s` prints seconds of a first run, of a second that starts from the first's
-state, and of the yardstick alone, on panels of two sizes, so that growth with territories shows.
+state, and of the yardstick alone, on panels of two sizes, so that growth with territories shows; then the processor
+time of a run made in one piece and of one spread over four chunks.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 
 from forecasting.jobs.compute import Computed, compute
+from forecasting.jobs.forecaster import Lesson
 from forecasting.jobs.inputs import BedInputs, RunInputs
+from forecasting.jobs.lessons import Lessons, Overview, learn_lesson, lesson_names, overview_of
 from forecasting.panel import Panel
 from forecasting.store.draft import RunPlan
 from forecasting.vigilance import DEFAULT_RULES
@@ -71,8 +74,8 @@ def invented(territories: int) -> Panel:
     )
 
 
-def timed(panel: Panel, engine: str, state: dict[str, bytes]) -> tuple[float, Computed]:
-    """Compute a run of every territory of a panel; return its seconds and itself."""
+def asked(panel: Panel, engine: str, state: dict[str, bytes]) -> tuple[RunPlan, RunInputs]:
+    """Return the plan and inputs of a run of every territory of a panel."""
     territories = list(panel.territories)
     plan = RunPlan(
         world="bench",
@@ -85,10 +88,37 @@ def timed(panel: Panel, engine: str, state: dict[str, bytes]) -> tuple[float, Co
         code_digest="",
     )
     config = {"draws": 1000, "engine": engine, "cycles": ["05:30", "13:30"], "zone": "Europe/Paris"}
-    inputs = RunInputs(panel, None, {}, BedInputs(), {}, DEFAULT_RULES, {}, config, state)
+    return plan, RunInputs(panel, None, {}, BedInputs(), {}, DEFAULT_RULES, {}, config, state)
+
+
+def timed(panel: Panel, engine: str, state: dict[str, bytes]) -> tuple[float, Computed]:
+    """Compute a run of every territory of a panel; return its seconds and itself."""
+    plan, inputs = asked(panel, engine, state)
     start = time.perf_counter()
-    computed = compute(inputs, plan, territories)
+    computed = compute(inputs, plan, list(panel.territories))
     return time.perf_counter() - start, computed
+
+
+def spread(panel: Panel, state: dict[str, bytes], chunks: int) -> tuple[float, float, Computed]:
+    """Compute a run as forecasters that share it do; return seconds of learning and of drawing, and what was drawn."""
+    plan, inputs = asked(panel, "ensemble", state)
+    documents = inputs.documents()
+    start = time.process_time()
+    overview = overview_of(inputs, plan).pack()
+    lessons = {
+        name: learn_lesson(RunInputs.from_documents(documents), Overview.unpack(overview), name).pack()
+        for name in lesson_names(inputs, panel.territories)
+    }
+    learnt = time.process_time()
+    parts = []
+    for names in np.array_split(panel.territories, chunks):
+        sent = Lessons(
+            Overview.unpack(overview), {name: Lesson.unpack(content) for name, content in lessons.items()}
+        )
+        parts.append(compute(RunInputs.from_documents(documents), plan, [str(n) for n in names], sent))
+    drawn = time.process_time()
+    series = tuple(s for part in parts for s in part.series)
+    return learnt - start, drawn - learnt, Computed(series, (), parts[0].states)
 
 
 @pytest.mark.bench
@@ -107,3 +137,24 @@ def test_a_run_of_the_country(territories: int, capsys: pytest.CaptureFixture[st
             f"first run {cold:.1f} s, warm run {warm:.1f} s, at most {memory:.0f} MiB"
         )
     assert len(second.series) == 5 * territories
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1200)
+@pytest.mark.filterwarnings("default")
+def test_a_run_spread_over_four_chunks(capsys: pytest.CaptureFixture[str]) -> None:
+    panel = invented(101)
+    _, first = timed(panel, "ensemble", {})
+    state = dict(first.states)
+    start = time.process_time()
+    _, alone = timed(panel, "ensemble", state)
+    whole = time.process_time() - start
+    learning, drawing, shared = spread(panel, state, 4)
+    with capsys.disabled():
+        print(  # noqa: T201 - a measurement is for reading
+            f"\nprocessor time of a warm run in one piece {whole:.1f} s, spread over four chunks "
+            f"{learning + drawing:.1f} s: {learning:.1f} s to learn, {drawing:.1f} s to draw"
+        )
+    assert all(
+        np.array_equal(a.quantiles, b.quantiles) for a, b in zip(alone.series, shared.series, strict=True)
+    )
