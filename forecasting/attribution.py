@@ -82,7 +82,7 @@ class Workplace:
         return self._tables[look]
 
     def _column_group(self, name: str, source: str) -> int:
-        is_common = name.startswith(("pooled", "growth times pooled"))
+        is_common = name.startswith(("pooled", "growth times pooled", "time of year"))
         return CALENDAR if is_common and source == self.problem.target else self.group(source)
 
 
