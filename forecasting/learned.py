@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from forecasting.closures import closed
 from forecasting.coupling import coupled_uniforms
 from forecasting.days import days_from_weeks, periods_from_anchors
 from forecasting.distribution import ForecastDistribution
@@ -24,9 +25,10 @@ from forecasting.ensemble import LeftOut
 from forecasting.models.base import at_probability
 from forecasting.panel import Freq, Panel
 from forecasting.problem import Problem
+from forecasting.streams_of_chance import generator
 from forecasting.transforms import Floats, RootScale
 
-ARRAYS = ("history", "level", "size", "quantiles", "pit", "errors", "shift", "tail")
+ARRAYS = ("history", "closures", "level", "size", "quantiles", "pit", "errors", "shift", "tail")
 EVENLY = 200
 
 
@@ -49,7 +51,9 @@ class Learned:
     anchors : tuple of int
         Steps after the newest known period at which models forecast.
     history : ndarray, shape (time, territory)
-        The target in natural units up to the newest known period, short gaps filled.
+        The target in natural units up to the newest known period, freed of closures, short gaps filled.
+    closures : ndarray, shape (time + furthest anchor,)
+        Factor of each day on the target, from the first of the history on; empty when no holiday is known.
     level : ndarray, shape (territory,)
         Newest level on the root scale, NaN where there never was one.
     size : ndarray, shape (territory,)
@@ -80,6 +84,7 @@ class Learned:
     late: int
     anchors: tuple[int, ...]
     history: Floats
+    closures: Floats
     level: Floats
     size: Floats
     quantiles: Floats
@@ -135,7 +140,11 @@ class Learned:
         out = np.empty((len(chosen), len(horizons), draws))
         for k, horizon in enumerate(horizons):
             step = horizon + self.late
-            out[:, k] = paths[:, step - 1] if step >= 1 else self._known(step, chosen, draws)
+            out[:, k] = (
+                self._closed(paths[:, step - 1], step, chosen, seed)
+                if step >= 1
+                else self._known(step, chosen, draws)
+            )
         return ForecastDistribution(
             self.target, self.origin, self.freq, names, tuple(int(h) for h in horizons), out
         )
@@ -239,8 +248,21 @@ class Learned:
             z=self.level[None],
         )
 
+    def _closed(self, drawn: Floats, step: int, chosen: NDArray[np.int64], seed: int) -> Floats:
+        """Return draws of a day, shape (territory, draw), with what a closure does to it."""
+        at = len(self.history) - 1 + step
+        if len(self.closures) == 0 or self.closures[at] == 1.0:
+            return drawn
+        factor, names = float(self.closures[at]), [self.territories[i] for i in chosen]
+        chance = [generator(seed, name, self.target, f"closure {step}") for name in names]
+        return np.stack([closed(d, factor, self.is_count, rng) for d, rng in zip(drawn, chance, strict=True)])
+
     def _known(self, step: int, chosen: NDArray[np.int64], draws: int) -> Floats:
-        value = np.nan_to_num(self.history[max(len(self.history) - 1 + step, 0), chosen])
+        at = max(len(self.history) - 1 + step, 0)
+        value = np.nan_to_num(self.history[at, chosen])
+        if len(self.closures) and self.closures[at] != 1.0:
+            value = value * self.closures[at]
+            value = np.round(value) if self.is_count else value
         known = np.repeat(value[:, None], draws, axis=1)
         back = self.late - step
         if back >= self.tail.shape[1] or not len(self.tail):

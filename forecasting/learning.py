@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.calibration import Conformal, apply_shift, calibrate
+from forecasting.closures import opened
 from forecasting.ensemble import Combined, combine, fit_all, rehearsal_truths
 from forecasting.learned import Learned
 from forecasting.models import REGISTRY
@@ -129,6 +130,7 @@ def work(
         late=len(whole.dates) - 1 - problem.last,
         anchors=problem.anchors,
         history=problem.filled,
+        closures=_closures(problem),
         level=problem.level,
         size=problem.scale.size,
         quantiles=calibrated(combined, conformal),
@@ -199,10 +201,20 @@ def _nowcast_shift(problem: Problem, nowcast: Floats | None) -> Floats:
     if usable.shape[1] == 0:
         return np.empty((0, n_territories))
     values = np.repeat(problem.filled[None, -max(problem.window, usable.shape[1]) :], len(usable), axis=0)
+    # Draws are of days as they are told, the past is freed of closures.
+    usable = np.stack([opened(u, problem.closed_on(problem.dates[-usable.shape[1] :])) for u in usable])
     part = values[:, -usable.shape[1] :]
     values[:, -usable.shape[1] :] = np.where(np.isfinite(usable), usable, part)
     level = problem.scale.forward(values[:, -problem.window :].mean(axis=1))
     return np.asarray(np.nan_to_num(level - np.median(level, axis=0)))
+
+
+def _closures(problem: Problem) -> Floats:
+    """Factor of each day of the past and of the days ahead, empty when no holiday is known."""
+    if len(problem.panel.holidays) == 0:
+        return np.empty(0)
+    ahead = problem.dates[-1] + np.arange(1, problem.anchors[-1] + 1)
+    return problem.closed_on(np.concatenate([problem.dates, ahead]))
 
 
 def _nowcast_tail(problem: Problem, nowcast: Floats | None) -> Floats:

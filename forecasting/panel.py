@@ -66,6 +66,8 @@ class Panel:
     kinds : mapping of signal to {"count", "rate"}
         A count is a number of events and a rate is anything else; a signal left out is a count when all its
         values are whole numbers.
+    holidays : ndarray of datetime64[D]
+        Public holidays, past and to come, that hold in every territory; empty when the calendar is not known.
     """
 
     dates: Dates
@@ -77,6 +79,7 @@ class Panel:
     as_of: np.datetime64
     population: Floats | None = None
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    holidays: Dates = field(default_factory=lambda: np.empty(0, dtype="datetime64[D]"))
 
     def __post_init__(self) -> None:
         """Check shapes and the regular grid, and freeze the arrays."""

@@ -9,12 +9,13 @@ turns levels at anchors into single days, coherently.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.closures import YEAR_END, closed_on, closure_factors, opened
 from forecasting.panel import Panel
 from forecasting.transforms import (
     Floats,
@@ -54,10 +55,12 @@ class Problem:
     anchors : tuple of int
         Steps after ``last`` at which models forecast the level.
     filled : ndarray, shape (time, territory)
-        The target in natural units, short gaps filled, up to ``last``.
+        The target in natural units as if no day had been a closure, short gaps filled, up to ``last``.
     scale : RootScale
     z : ndarray, shape (time, territory)
         Level on the fourth-root scale, up to and including ``last``; NaN where unknown.
+    closures : ndarray, shape (kind of day,)
+        Factor of each kind of day on the target, which ``filled`` and ``z`` are freed of.
     donors : tuple of Problem
         Other series of the same nature, with a longer past, that teach how waves grow and turn; never forecast.
     """
@@ -71,6 +74,7 @@ class Problem:
     scale: RootScale
     z: Floats
     donors: tuple[Problem, ...] = ()
+    closures: Floats = field(default_factory=lambda: np.ones(YEAR_END + 1))
 
     @property
     def dates(self) -> NDArray[np.datetime64]:
@@ -86,6 +90,16 @@ class Problem:
     def weekly_step(self) -> int:
         """Periods in a week: 7 or 1."""
         return WEEK if self.panel.freq == "D" else 1
+
+    def closed_on(self, dates: NDArray[np.datetime64]) -> Floats:
+        """Return the factor of each of some days on the target, shape (time,)."""
+        return closed_on(self.closures, dates, self.panel.holidays)
+
+    @property
+    def told(self) -> Floats:
+        """The target as it was told, short gaps filled, up to ``last``, shape (time, territory)."""
+        values = self.filled * self.closed_on(self.dates)[:, None]
+        return np.round(values) if self.is_count else values
 
     @cached_property
     def rehearsals(self) -> NDArray[np.int64]:
@@ -135,7 +149,7 @@ class Problem:
         return found
 
     def _aligned(self, name: str) -> Floats:
-        values = self.panel.series(name)
+        values = _opened(self.panel, name, _closures(self.panel, name))
         delay = max(0, self.last - last_known(values, self.panel.exists[:, self.panel.signal_index(name)]))
         daily = self.panel.freq == "D"
         filled = fill_short_gaps(values, self.panel.dates, daily, LONGEST_GAP[self.panel.freq])
@@ -161,9 +175,10 @@ def make_problem(panel: Panel, target: str, furthest: int, donors: Sequence[Pane
     ValueError
         For a donor of another freq.
     """
-    values = panel.series(target)
+    closures = _closures(panel, target)
+    values = _opened(panel, target, closures)
     exists = panel.exists[:, panel.signal_index(target)]
-    last = last_known(values, exists)
+    last = last_known(panel.series(target), exists)
     daily = panel.freq == "D"
     filled = fill_short_gaps(values[: last + 1], panel.dates[: last + 1], daily, LONGEST_GAP[panel.freq])
     filled = _level_tail(filled)
@@ -181,7 +196,23 @@ def make_problem(panel: Panel, target: str, furthest: int, donors: Sequence[Pane
         scale=scale,
         z=scale.forward(level),
         donors=tuple(p for donor in donors for p in _donor_problems(panel, donor, furthest)),
+        closures=closures,
     )
+
+
+def _closures(panel: Panel, signal: str) -> Floats:
+    """Estimate what closures do to a signal; nothing to a stock, to weeks, or where no holiday is known."""
+    if panel.freq == "W" or len(panel.holidays) == 0:
+        return np.ones(YEAR_END + 1)
+    values = panel.series(signal)
+    known = np.isfinite(values).any(axis=1)
+    if is_stock(values[known], panel.dates[known]):
+        return np.ones(YEAR_END + 1)
+    return closure_factors(values, panel.dates, panel.holidays)
+
+
+def _opened(panel: Panel, signal: str, closures: Floats) -> Floats:
+    return opened(panel.series(signal), closed_on(closures, panel.dates, panel.holidays))
 
 
 def _donor_problems(panel: Panel, donor: Panel, furthest: int) -> list[Problem]:

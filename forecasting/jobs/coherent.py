@@ -78,7 +78,7 @@ def summed_panel(panel: Panel, target: str, regions: Mapping[str, Sequence[str]]
     values = panel.values.copy()
     column = panel.signal_index(target)
     values[:, :, column] = np.nan
-    values[: problem.last + 1, :, column] = problem.filled
+    values[: problem.last + 1, :, column] = problem.told
     place = {t: i for i, t in enumerate(panel.territories)}
     rows = [[place[d] for d in inside] for inside in regions.values()]
     exists = np.stack([panel.exists[r].any(axis=0) for r in rows])

@@ -11,6 +11,8 @@ from datetime import date
 from functools import lru_cache
 
 import holidays
+import numpy as np
+from numpy.typing import NDArray
 
 YEAR_END = ((12, 22), (1, 2))
 YEAR_END_SHARE, HOLIDAY_SHARE = 0.6, 0.35
@@ -27,6 +29,14 @@ def least_share(day: date) -> float:
     first, last = YEAR_END
     at = (day.month, day.day)
     return YEAR_END_SHARE if at >= first or at <= last else 1.0
+
+
+def public_holidays(first: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
+    """Return the public holidays of France between two days."""
+    years = range(int(str(first)[:4]), int(str(last)[:4]) + 1)
+    days = sorted(day for year in years for day in _public_holidays(year))
+    found = np.array(days, dtype="datetime64[D]")
+    return found[(found >= first) & (found <= last)]
 
 
 @lru_cache(maxsize=64)

@@ -154,6 +154,8 @@ def panel_bytes(panel: Panel) -> bytes:
     }
     if panel.population is not None:
         arrays["population"] = panel.population
+    if len(panel.holidays):
+        arrays["holidays"] = panel.holidays.astype("datetime64[D]")
     return canonical.pack(meta, arrays)
 
 
@@ -170,6 +172,7 @@ def panel_of(content: bytes) -> Panel:
         as_of=np.datetime64(meta["as_of"], "D"),
         population=arrays.get("population"),
         kinds=meta["kinds"],
+        holidays=arrays.get("holidays", np.empty(0, dtype="datetime64[D]")),
     )
 
 

@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecasting.jobs.days_off import public_holidays
 from forecasting.panel import Panel
 from infra.clock import end_of_day
 from streams.vocabulary.places import register, zone_of
 from streams.vocabulary.signals import signal as signal_of
 
 Floats = NDArray[np.float64]
+CALENDAR_AHEAD = np.timedelta64(60, "D")
 
 
 def make_panel(
@@ -77,6 +79,7 @@ def make_panel(
         as_of=np.datetime64(origin, "D"),
         population=_population(places) if by == "place" else None,
         kinds={s: "count" for s in signals},
+        holidays=public_holidays(dates[0], dates[-1] + CALENDAR_AHEAD),
     )
 
 
