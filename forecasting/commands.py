@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from forecasting.nowcast.commands import nowcast_report_command
 from infra.errors import MeteoError
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ ABLATIONS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def register(app: typer.Typer) -> None:
-    """Add `forecast` and `backtest` to the command line."""
+    """Add `forecast`, `backtest` and `nowcast-report` to the command line."""
     app.command("forecast")(forecast_command)
     app.command("backtest")(backtest_command)
+    app.command("nowcast-report")(nowcast_report_command)
 
 
 def forecast_command(
