@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.jobs.forecaster import BACK_DAYS, DISTRUSTED, TargetDraws, draw_yardstick
-from forecasting.jobs.trusting import Verdicts, implausible
+from forecasting.jobs.trusting import Verdicts
 from forecasting.panel import Panel
+from forecasting.trust import Cause
+from forecasting.trust.plausibility import implausible_forecast
 
 Floats = NDArray[np.float64]
 
@@ -77,4 +79,24 @@ def ranked_as(models: Floats, yardstick: Floats) -> Floats:
     rank = models.sum(axis=0).argsort(kind="stable").argsort(kind="stable")
     in_order = yardstick[:, yardstick.sum(axis=0).argsort(kind="stable")]
     found: Floats = in_order[:, rank]
+    return found
+
+
+def implausible(panel: Panel, target: str, draws: Mapping[str, Floats], first: int) -> dict[str, Cause]:
+    """Return the territories whose draws are out of all proportion to the days known, and why.
+
+    Parameters
+    ----------
+    draws
+        By territory, shape (day, draw).
+    first
+        Position of day 0 in the draws.
+    """
+    found = {}
+    values = panel.series(target)
+    for territory, paths in draws.items():
+        known = values[:, panel.territories.index(territory)]
+        cause = implausible_forecast(known, paths[first:], target)
+        if cause is not None:
+            found[territory] = cause
     return found

@@ -20,6 +20,7 @@ from forecasting.jobs.compute import Computed
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import grey_days, vigilance_days
 from forecasting.jobs.reasons import summed
+from forecasting.jobs.trusting import doubted_sums
 from forecasting.panel import Panel
 from forecasting.run import Message, SeriesForecast, TerritoryBulletin, Trust, VigilanceDay, summarised
 from forecasting.store.draft import RunPlan
@@ -109,7 +110,11 @@ def with_parents(computed: Computed, inputs: RunInputs, plan: RunPlan) -> Comput
         return computed
     sums = summed_series(computed.series, parents)
     known = {b.territory: b for b in computed.bulletins}
-    bulletins = [_parent(parent, inside, sums, known, inputs, plan) for parent, inside in parents.items()]
+    doubts = doubted_sums(computed.states, tuple(parents))
+    bulletins = [
+        _parent(parent, inside, sums, known, doubts.get(parent, []), inputs, plan)
+        for parent, inside in parents.items()
+    ]
     return Computed((*computed.series, *sums), (*computed.bulletins, *bulletins), computed.states)
 
 
@@ -118,13 +123,16 @@ def _parent(
     inside: Sequence[str],
     sums: Sequence[SeriesForecast],
     known: Mapping[str, TerritoryBulletin],
+    doubts: Sequence[Message],
     inputs: RunInputs,
     plan: RunPlan,
 ) -> TerritoryBulletin:
     share = broken_share(known, inside)
-    trust: Trust = "ok" if share == 0 else "degraded" if share < 0.5 else "broken"
+    # A sum has no yardstick of its own to fall back to: its monitors weaken it, what breaks it is its parts.
+    trust: Trust = "broken" if share >= 0.5 else "degraded" if share or doubts else "ok"
     broken = [d for d in inside if known[d].trust == "broken"]
     causes = [Message("trust.partial", {"missing": ", ".join(broken)})] if broken else []
+    causes += doubts
     beds = summed_beds(sums, parent)
     days: list[VigilanceDay] = []
     for unit in UNITS:

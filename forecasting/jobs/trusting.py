@@ -37,7 +37,6 @@ from forecasting.trust import (
     initial_state,
     standardised_residual,
 )
-from forecasting.trust.plausibility import implausible_forecast
 from streams.vocabulary.places import descendants
 
 log = structlog.get_logger(__name__)
@@ -116,6 +115,27 @@ def judge_all(
     for target in monitored_targets(panel):
         causes = {} if found else doubts
         found[target] = judge(panel, target, published, states.get(state_name(target)), seed, causes)
+    return found
+
+
+def doubted_sums(states: Mapping[str, bytes], parents: Sequence[str]) -> dict[str, list[Message]]:
+    """Return why the sums over départements are to be doubted that a run adds to what it computed, by parent.
+
+    Parameters
+    ----------
+    states
+        What the run leaves, the monitors of each target among it.
+    """
+    found: dict[str, list[Message]] = {}
+    for name, state in sorted(states.items()):
+        kept = _kept(state) if name.startswith(f"{STATE}/") else None
+        if kept is None:
+            continue
+        verdicts = assess(kept.monitors)
+        for parent in parents:
+            if parent in verdicts:
+                told = _told_of(name.removeprefix(f"{STATE}/"), verdicts[parent])
+                found.setdefault(parent, []).extend(Message(c.key, dict(c.parameters)) for c in told.causes)
     return found
 
 
@@ -279,23 +299,3 @@ def _quantiles(
     wide = np.array([factors.get(t, 1.0) for t in territories])[:, None]
     own: Floats = middle + (said - middle) / wide
     return own
-
-
-def implausible(panel: Panel, target: str, draws: Mapping[str, Floats], first: int) -> dict[str, Cause]:
-    """Return the territories whose draws are out of all proportion to the days known, and why.
-
-    Parameters
-    ----------
-    draws
-        By territory, shape (day, draw).
-    first
-        Position of day 0 in the draws.
-    """
-    found = {}
-    values = panel.series(target)
-    for territory, paths in draws.items():
-        known = values[:, panel.territories.index(territory)]
-        cause = implausible_forecast(known, paths[first:], target)
-        if cause is not None:
-            found[territory] = cause
-    return found

@@ -15,7 +15,7 @@ from forecasting.jobs.completing import Revisions, no_revisions
 from forecasting.jobs.days_off import least_share
 from forecasting.jobs.forecaster import BACK_DAYS, DISTRUSTED, HORIZONS, TargetDraws, draw_yardstick
 from forecasting.jobs.input_doubts import input_doubts
-from forecasting.jobs.trusting import Published, Verdicts, judge, judge_all
+from forecasting.jobs.trusting import Published, Verdicts, doubted_sums, judge, judge_all, state_name
 from forecasting.panel import Panel
 from forecasting.store import canonical
 from forecasting.trust.plausibility import implausible_forecast
@@ -103,6 +103,12 @@ def test_a_flag_of_the_region_is_handed_down_to_its_departements() -> None:
     assert [c.key for c in found.causes("2A")] == ["trust.parent_flagged"]
     assert found.causes("R94")
     assert found.widened("2A", np.array([[1.0, 2.0, 3.0]]))[0, 2] > 3.0
+    # The region itself says why, from what the run leaves; nothing is said of one that nobody watched.
+    assert state is not None
+    (cause,) = doubted_sums({state_name("admissions:all"): state, "admissions:all": b"{}"}, ["R94", "FR"])[
+        "R94"
+    ]
+    assert (cause.key, cause.params["target"]) == ("trust.forecast_too_low", "admissions:all")
 
 
 def test_the_width_that_doubt_asks_for_does_not_end_it() -> None:
