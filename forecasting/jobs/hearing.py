@@ -1,8 +1,10 @@
 r"""What the ensemble of a run would have said of a target, had it been allowed some groups of signals only.
 
 Parameters and weights are those of the forecast, so nothing is fitted or rehearsed anew (`forecasting.attribution`).
-Two steps after the ensemble move medians too, and are heard with it:
+Three steps after the ensemble move medians too, and are heard with it:
 
+- days drawn are given back what public holidays do to them (`forecasting.closures`), of which levels were freed: that
+  is the calendar's;
 - what a département's median is multiplied by to agree with its region (`forecasting.jobs.coherent`) is the common
   trend's, in the group `calendar`;
 - hospitals share out what is forecast of their territory (`forecasting.jobs.hospitals`). With :math:`v_h` a hospital's
@@ -30,6 +32,7 @@ from forecasting.models import REGISTRY
 from forecasting.panel import Panel
 from forecasting.problem import Problem, make_problem
 from forecasting.run import HORIZON_DAYS
+from forecasting.transforms import weekday_factors
 from streams.vocabulary.signals import signal as signal_of
 
 log = structlog.get_logger(__name__)
@@ -94,10 +97,11 @@ def listen(
     chosen = [k for k, a in enumerate(problem.anchors) if 7 <= a and a - late <= HORIZON_DAYS]
     heard = _heard(problem, flow.models["weights"], states)
     agreed = _agreement(problem, heard(frozenset(GROUPS)), lesson)
+    shut = _closures(problem)
 
     def median_with(which: frozenset[str]) -> Floats:
         found = problem.scale.back(heard(which), axis=0)
-        return (found * agreed if "calendar" in which else found)[:, chosen]
+        return (found * agreed * shut if "calendar" in which else found)[:, chosen]
 
     return Hearing(
         territories=whole.territories,
@@ -166,6 +170,15 @@ def _agreement(problem: Problem, median: Floats, lesson: Lesson | None) -> Float
     inside = {t for parts in regions.values() for t in parts}
     rows = np.array([t in inside for t in problem.panel.territories])[:, None]
     return np.divide(told, plain, out=ones, where=rows & (plain > 0) & (told > 0))
+
+
+def _closures(problem: Problem) -> Floats:
+    """Return by what public holidays multiply the week that ends at each anchor, shape (anchor,)."""
+    usual = weekday_factors(problem.filled, problem.dates)
+    weeks = [problem.dates[-1] + np.arange(max(steps - WEEK, 0) + 1, steps + 1) for steps in problem.anchors]
+    # 1 January 1970 was a Thursday; Monday is 0.
+    weights = [usual[(week.astype("datetime64[D]").astype(np.int64) + 3) % WEEK] for week in weeks]
+    return np.array([w @ problem.closed_on(d) / w.sum() for w, d in zip(weights, weeks, strict=True)])
 
 
 def _groups_of(panel: Panel, target: str) -> set[str]:

@@ -148,6 +148,22 @@ def test_agreeing_with_the_region_is_told_with_the_common_trend(
         assert abs(document["remainder"][0]) < 0.05 * document["published"][0]
 
 
+def test_a_holiday_in_the_week_ahead_is_the_calendars(answered: tuple[Panel, TargetDraws, Reasons]) -> None:
+    plain = answered[0]
+    past = plain.dates[-13:-240:-28]
+    values = plain.values.copy()
+    values[np.isin(plain.dates, past), :, 0] *= 0.3
+    holidays = np.concatenate([past, plain.dates[-1] + np.array([3, 4])])
+    panel = replace(plain, values=values, holidays=holidays)
+    lesson = learn_target(panel, TARGET, state=None)
+    flow = draw_target(panel, TARGET, list(panel.territories), lesson, draws=300, seed=5)
+    documents = explain(panel, TARGET, flow, None, lesson).documents.values()
+    lost = sum(d["groups"]["calendar"][0] for d in documents)
+    published = sum(d["published"][0] for d in documents)
+    assert -0.35 * published < lost < -0.08 * published
+    assert abs(sum(d["remainder"][0] for d in documents)) < 0.03 * published
+
+
 def test_hospitals_are_explained_by_what_is_forecast_of_their_territory(
     answered: tuple[Panel, TargetDraws, Reasons],
 ) -> None:
