@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.ensemble import weighted_median
+from forecasting.explain import GROUPS
 from forecasting.features import Look, table
 from forecasting.models.base import LEVELS
 from forecasting.models.negative_binomial import NegativeBinomialGrowth, estimate, growth_columns
@@ -42,7 +43,6 @@ from forecasting.problem import Problem
 Floats = NDArray[np.float64]
 State = Mapping[str, Any]
 GroupOf = Callable[[str], str]
-GROUPS = ("own", "emergency", "calls", "laboratory", "calendar")
 OWN, CALENDAR = GROUPS.index("own"), GROUPS.index("calendar")
 MIDDLE = int(np.flatnonzero(np.isclose(LEVELS, 0.5))[0])
 _NOTHING = 1e-12

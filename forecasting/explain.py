@@ -6,11 +6,10 @@ medians:
 
     phi_i = sum over S without i of |S|! (n - |S| - 1)! / n! * (v(S + i) - v(S))
 
-(Shapley 1953; Lundberg & Lee 2017, doi:10.48550/arXiv.1705.07874), and sum(phi) = v(all) - v(none) exactly.
-Where models are costly, a fixed order of groups is added one by one instead (n + 1 medians). A linear model
-needs neither: its parts are coefficients times features. Calibration and coherence move the published median
-a little after the models spoke; that is the *remainder*, named and shown, so reference + parts + remainder =
-published median always.
+(Shapley 1953; Lundberg & Lee 2017, doi:10.48550/arXiv.1705.07874), and sum(phi) = v(all) - v(none) exactly. How
+the ensemble is heard with any set of groups, without fitting it again, is in `forecasting.attribution`. Drawing
+single days moves the published median a little after the models spoke; that is the *remainder*, named and
+shown, so reference + parts + remainder = published median always.
 
 Group keys are ``own``, ``emergency``, ``calls``, ``laboratory``, ``calendar``; whoever shows an explanation words
 it, and the parameters of its sentence are listed in :mod:`forecasting.message_keys`.
@@ -20,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations
 from math import factorial
 
 import numpy as np
@@ -48,7 +47,7 @@ class Explanation:
     parts : ndarray, shape (group, ...)
         What each group adds.
     remainder : ndarray, shape (...)
-        What calibration and coherence added, or the models could not share out.
+        What drawing added, or models that cannot be shared out said.
     published : ndarray, shape (...)
         ``reference + parts.sum(axis=0) + remainder``.
     """
@@ -118,74 +117,6 @@ def shapley(median_with: MedianWith, groups: Sequence[str], published: Floats | 
     return _explained(names, medians[frozenset()], np.stack(parts), medians[frozenset(names)], published)
 
 
-def fixed_order(
-    median_with: MedianWith, groups: Sequence[str], published: Floats | None = None
-) -> Explanation:
-    """Share the median out by adding groups one by one, in the order given.
-
-    Parameters
-    ----------
-    median_with, published
-        As in :func:`shapley`; called ``len(groups) + 1`` times.
-    groups : sequence of str
-        Keys; earlier ones get what several could explain.
-
-    Returns
-    -------
-    Explanation
-        Sums as the Shapley one does.
-    """
-    names = _checked(groups)
-    medians = [
-        np.asarray(median_with(frozenset(names[:size])), dtype=np.float64) for size in range(len(names) + 1)
-    ]
-    parts = np.stack([after - before for before, after in pairwise(medians)])
-    return _explained(names, medians[0], parts, medians[-1], published)
-
-
-def linear(
-    coefficients: Floats,
-    features: Floats,
-    baseline: Floats,
-    feature_groups: Sequence[str],
-    reference: Floats,
-    *,
-    inverse: Callable[[Floats], Floats] | None = None,
-    published: Floats | None = None,
-) -> Explanation:
-    """Share out the median of a linear model, without running it again.
-
-    Parameters
-    ----------
-    coefficients : ndarray, shape (..., feature) or (feature,)
-        Of the model, on its own scale.
-    features, baseline : ndarray, shape (..., feature)
-        Their values, and those that stand for "knowing nothing" (the mean of training, usually).
-    feature_groups : sequence of str
-        Group key of each feature.
-    reference : ndarray, shape (...)
-        Model output at the baseline, on the model's scale.
-    inverse : callable, optional
-        From the model's scale to the target's, if it is not the same (fourth power, exponential); parts are
-        then the Aumann-Shapley values (Aumann & Shapley 1974), which keep signs and sum.
-    published : ndarray, optional
-        The median as published.
-
-    Returns
-    -------
-    Explanation
-        Exact for a linear scale.
-    """
-    names = _checked(list(dict.fromkeys(feature_groups)))
-    each = np.asarray(coefficients * (features - baseline), dtype=np.float64)
-    member = np.array([[group == name for group in feature_groups] for name in names], dtype=np.float64)
-    parts = np.moveaxis(each @ member.T, -1, 0)
-    start = np.asarray(reference, dtype=np.float64)
-    if inverse is None:
-        return _explained(names, start, parts, start + parts.sum(axis=0), published)
-    return _explained(names, *_through(inverse, start, parts), published)
-
-
 def sentence(explanation: Explanation, place: tuple[int, ...] = ()) -> Sentence:
     """Choose the sentence of one forecast: rising, falling or steady, and its main driver.
 
@@ -212,27 +143,6 @@ def sentence(explanation: Explanation, place: tuple[int, ...] = ()) -> Sentence:
     driver = max(amounts, key=lambda name: amounts[name] * np.sign(change))
     shown |= {"driver": driver, "amount": round(amounts[driver], 1)}
     return Sentence("explain.rise" if change > 0 else "explain.fall", shown)
-
-
-def _through(
-    inverse: Callable[[Floats], Floats], start: Floats, parts: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Carry parts through a curved scale by the Aumann-Shapley value.
-
-    For a function of the sum of the parts it is each part times the mean slope along the straight path, which
-    is the whole change over the whole sum.
-    """
-    total = parts.sum(axis=0)
-    low, high = inverse(start), inverse(start + total)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = np.where(np.abs(total) > 1e-12, (high - low) / total, _slope(inverse, start))
-    return low, parts * slope, high
-
-
-def _slope(inverse: Callable[[Floats], Floats], at: Floats) -> Floats:
-    step = 1e-5 * np.maximum(np.abs(at), 1.0)
-    slope: Floats = (inverse(at + step) - inverse(at - step)) / (2.0 * step)
-    return slope
 
 
 def _explained(

@@ -23,8 +23,8 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from forecasting.attribution import GROUPS, MIDDLE, Workplace, medians_with, parts_of
-from forecasting.explain import MedianWith
+from forecasting.attribution import MIDDLE, Workplace, medians_with, parts_of
+from forecasting.explain import GROUPS, MedianWith
 from forecasting.forecast import with_median_nowcast
 from forecasting.jobs.coherent import regions_of
 from forecasting.jobs.forecaster import Lesson, TargetDraws, narrowed

@@ -23,8 +23,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from forecasting.attribution import GROUPS
-from forecasting.explain import Explanation, sentence, shapley
+from forecasting.explain import GROUPS, Explanation, sentence, shapley
 from forecasting.jobs.bed_forecast import STOCK, BedDraws
 from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, Lesson, TargetDraws
 from forecasting.jobs.hearing import Above, Hearing, dealt, listen

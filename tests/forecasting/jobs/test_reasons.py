@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecasting.attribution import GROUPS, MIDDLE, Workplace, medians_with, parts_of
+from forecasting.attribution import MIDDLE, Workplace, medians_with, parts_of
+from forecasting.explain import GROUPS
 from forecasting.jobs.bed_forecast import BedDraws
 from forecasting.jobs.forecaster import TargetDraws, draw_target, learn_target
 from forecasting.jobs.hearing import Above
