@@ -349,9 +349,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--targets", default=",".join(TARGETS), help="comma-separated; `beds` for both kinds of beds"
     )
-    parser.add_argument("--models", default="", help="comma-separated names of the registry; all by default")
+    parser.add_argument(
+        "--models", default="", help="names of the registry separated by semicolons; all by default"
+    )
     asked = parser.parse_args(arguments)
-    names = [n for n in asked.models.split(",") if n]
+    names = [n for n in asked.models.split(";") if n]
     models = [m for m in REGISTRY if not names or m.name in names]
     start = time.perf_counter()
     found = measure(
