@@ -158,7 +158,8 @@ class ExplanationOut(_Out):
     )
     reference: list[float] = Field(description="What the present level would give.")
     groups: dict[str, list[float]] = Field(
-        description="Added by own, emergency, calls, laboratory, calendar, by day."
+        description="Added by own (its own past), emergency, calls, laboratory, calendar (with holidays and the common "
+        "trend), by day."
     )
     remainder: list[float] = Field(description="What could not be shared out among groups.")
     published: list[float] = Field(description="The median as published.")

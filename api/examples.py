@@ -74,8 +74,15 @@ _EXPLANATION = {
     "published": [28.0, 31.0],
     "message": {
         "key": "explain.rise",
-        "params": {"median": 28.0, "reference": 24.0, "driver": "laboratory", "amount": 3.0},
-        "text": "La prévision (28) dépasse le niveau actuel (24), surtout par : laboratoires (+3).",
+        "params": {
+            "median": 28.0,
+            "reference": 24.0,
+            "driver": "laboratory",
+            "amount": 3.0,
+            "days": 7,
+            "signal": "admissions",
+        },
+        "text": "À 7 jours, 28 admissions par jour, au-dessus du niveau actuel (24), surtout par : laboratoires (+3).",
     },
 }
 _SERIES = {
