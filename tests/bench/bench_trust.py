@@ -99,28 +99,37 @@ def test_a_break(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     else:
         broken = change(whole)
     lived = replay(broken.panels(mornings), target, by_the_chain(QUICK))
-    other = np.column_stack([broken.truth != whole.truth, (broken.truth != whole.truth).any(axis=1)])
-    alone, told = [], []
+    counts, expected = (np.column_stack([w.truth, w.truth.sum(axis=1)]) for w in (broken, whole))
+    first_patient = broken.start + timedelta(days=int(np.argmax((counts != expected).any(axis=1))))
+    off = np.abs(counts - expected) > 2.0 * np.sqrt(expected + 1.0)
+    told, alone = [], []
     for place, territory in enumerate(lived.territories):
-        if not other[:, place].any():
-            continue
-        shows = broken.start + timedelta(days=int(np.argmax(other[:, place])))
-        after = [m for m in lived.doubted(territory) if m > shows]
-        told.append((after[0] - shows).days if after else None)
-        own = [
-            m
-            for m, v in zip(lived.mornings, lived.verdicts, strict=True)
-            if m > shows and v[territory].causes and v[territory].causes[0].key != "trust.parent_flagged"
-        ]
-        alone.append((own[0] - shows).days if own else None)
+        shows = broken.start + timedelta(days=int(np.argmax(off[:, place]))) if off[:, place].any() else None
+        told.append(_days_to(shows, lived.doubted(territory)))
+        alone.append(_days_to(shows, _doubted_by_itself(lived, territory)))
+    country = [m for m in lived.doubted("FR") if m > first_patient]
     with capsys.disabled():
         print(  # noqa: T201
-            f"\n{name}: days from the first patient more or fewer to the flag, sum {told[-1]}; territories "
-            f"{told[:-1]}; by themselves {alone[:-1]}"
+            f"\n{name}: days to the flag of the sum {told[-1]}, from the first patient more or fewer anywhere "
+            f"{(country[0] - first_patient).days}; of territories {told[:-1]}; by themselves {alone[:-1]}"
         )
         print(_after_the_flag(lived, broken.truth, broken.first))  # noqa: T201
     assert told[-1] is not None
     assert told[-1] <= 7
+
+
+def _days_to(shows: date | None, doubted: Sequence[date]) -> int | None:
+    """Return the days from the first on which a count is off by two standard deviations of counting to the flag."""
+    after = [m for m in doubted if shows is not None and m > shows]
+    return (after[0] - shows).days if after and shows is not None else None
+
+
+def _doubted_by_itself(lived: Replay, territory: str) -> list[date]:
+    return [
+        morning
+        for morning, verdicts in zip(lived.mornings, lived.verdicts, strict=True)
+        if any(c.key != "trust.parent_flagged" for c in verdicts[territory].causes)
+    ]
 
 
 @pytest.mark.reference_data
