@@ -29,6 +29,7 @@ class MovesView:
     """What each group of signals adds to the beds needed a week ahead."""
 
     lead: str
+    brief: str | None
     bars: Sequence[MoveView]
 
 
@@ -49,7 +50,10 @@ def moves(bulletin: BulletinOut, series: Sequence[SeriesForecast], language: Lan
         reference=told["reference"][0],
         unit=unit,
     )
-    return MovesView(lead, [_move(name, amount, share, language) for name, amount, share in found])
+    shown = [_move(name, amount, share, language) for name, amount, share in found]
+    # A screen on a wall has room for the largest only.
+    brief = say("moves.brief", language, group=found[0][0], amount=shown[0].amount) if found else None
+    return MovesView(lead, brief, shown)
 
 
 def _move(name: str, amount: float, share: float, language: Language) -> MoveView:

@@ -155,6 +155,7 @@ ENGLISH: dict[str, str] = {
     "moves.title": "What moves the forecast",
     "moves.lead": "In {days:number} days, {published:number} {unit:beds_of}; {reference:number} if "
     "admissions kept their level.",
+    "moves.brief": "What mostly moves the forecast: {group:group} ({amount})",
     "moves.amount": "{amount:signed} {amount:plural(bed|beds)}",
     "moves.nothing": "In {days:number} days, {published:number} {unit:beds_of}: no signal moves the forecast away "
     "from what the present level of admissions gives.",

@@ -158,6 +158,7 @@ FRENCH: dict[str, str] = {
     "moves.title": "Ce qui fait bouger la prévision",
     "moves.lead": "Dans {days:number} jours, {published:number} {unit:beds_of} ; {reference:number} si les "
     "admissions restaient à leur niveau.",
+    "moves.brief": "Ce qui fait surtout bouger la prévision : {group:group} ({amount})",
     "moves.amount": "{amount:signed} {amount:plural(lit|lits)}",
     "moves.nothing": "Dans {days:number} jours, {published:number} {unit:beds_of} : aucun signal n’écarte la prévision "
     "de ce que donne le niveau actuel des admissions.",

@@ -135,8 +135,10 @@ def test_a_wall_shows_everything_on_one_screen(browser: Browser, served: Served)
     context = browser.new_context(viewport={"width": 1920, "height": 1080})
     page = context.new_page()
     try:
-        _open(page, served, "/mur")
+        _open(page, served, "/mur?lang=fr")
         assert page.evaluate("document.documentElement.scrollHeight") <= 1080
+        expect(page.locator(".moves")).to_be_hidden()
+        expect(page.locator(".driver")).to_contain_text("laboratoires (+9")
     finally:
         context.close()
 
