@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     timezone: str = Field("Europe/Paris", description="Civil time of the cycles.")
     cycles: tuple[str, ...] = Field(("05:30", "13:30"), description="Civil times at which a run starts.")
     run_draws: int = Field(1000, ge=200, le=20000, description="Draws of a published forecast.")
+    run_coherence: Literal["bottom_up", "mint"] = Field(
+        "bottom_up",
+        description="Regions: sums of what is forecast of their départements (`bottom_up`), which `mint` first makes"
+        " agree with a forecast of the region itself.",
+    )
     run_on_new_data: bool = Field(
         True, description="Whether material new data starts a run, at most one an hour."
     )

@@ -1,11 +1,10 @@
 """Départements and the region above them: each is forecast for itself, then they are made to tell one story.
 
-A region's own series carries less noise than its parts, and its past errors say how much. So each target is learnt of
-the regions too, from sums of what their départements report, and expectations of a region and its départements are
-reconciled by minimum trace with shrinkage (`forecasting.coherence`), level by level. What that adds to a
-département's expectation multiplies all its draws; the region's draws are the sums of them, draw by draw. On real
-data this lowered the score of both, and did as well as reconciling each draw (docs/decisions/0004-coherence.md); a
-factor needs no draws, so chunks of territories can still be drawn anywhere.
+Published regions are sums of their départements' draws, draw by draw, always. With the setting `mint` each target is
+learnt of the regions too, from sums of what their départements report, and expectations of a region and its
+départements are reconciled by minimum trace with shrinkage (`forecasting.coherence`). What that adds to a
+département's expectation multiplies all its draws; a factor needs no draws, so chunks of territories can still be
+drawn anywhere. What it gained on real data is in docs/decisions/0004-coherence.md.
 """
 
 from __future__ import annotations

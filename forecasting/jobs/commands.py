@@ -36,7 +36,12 @@ def register(app: typer.Typer) -> None:
 
 def asked(chosen: Settings) -> Asked:
     """Return the settings that change what a run says."""
-    return Asked(draws=chosen.run_draws, cycles=tuple(chosen.cycles), zone=chosen.timezone)
+    return Asked(
+        draws=chosen.run_draws,
+        cycles=tuple(chosen.cycles),
+        zone=chosen.timezone,
+        coherence=chosen.run_coherence,
+    )
 
 
 def _moment(text: str, chosen: Settings) -> datetime:

@@ -67,15 +67,15 @@ class Asked:
     cycles, zone
         Civil times of the cycles.
     coherence
-        `mint`: départements agree with what is forecast of their regions; `bottom_up`: regions are the sums of
-        what départements say alone.
+        `bottom_up`: regions are the sums of what départements say alone; `mint`: départements are first made to
+        agree with what is forecast of their regions.
     """
 
     draws: int
     cycles: tuple[str, ...]
     zone: str
     engine: str = "ensemble"
-    coherence: str = "mint"
+    coherence: str = "bottom_up"
 
     def document(self) -> dict[str, Any]:
         """Return them as the run's configuration."""

@@ -35,7 +35,7 @@ SYNDROMES = ("all", "covid", "influenza", "bronchiolitis", "gastroenteritis")
 FACILITIES, REGIONS = "facilities/", "regions/"
 """Before the name of a target, when it is of hospitals or of regions."""
 MINT = "mint"
-"""Départements agree with their regions; any other word leaves regions the sums of what départements say alone."""
+"""The setting by which départements are made to agree with a forecast of their regions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ def lesson_names(inputs: RunInputs, territories: Sequence[str]) -> tuple[str, ..
     """Return the targets to learn: those that can be forecast for any of some territories or their hospitals."""
     known = [t for t in territories if t in inputs.panel.territories]
     names = [t for t in flow_targets(inputs.panel) if able_territories(inputs.panel, t, known)]
-    if inputs.config.get("coherence", MINT) == MINT and regions_of(inputs.panel):
+    if inputs.config.get("coherence") == MINT and regions_of(inputs.panel):
         names += [REGIONS + t for t in names]
     inside = inputs.facility_panel
     if inside is not None:

@@ -58,7 +58,7 @@ def wave_panel(days: int = 260) -> Panel:
     )
 
 
-def inputs_of(panel: Panel, coherence: str = "mint") -> RunInputs:
+def inputs_of(panel: Panel, coherence: str) -> RunInputs:
     config = {"draws": 150, "engine": "ensemble", "coherence": coherence, "zone": "Europe/Paris"}
     config |= {"cycles": ["05:30", "13:30"]}
     return RunInputs(panel, None, {}, BedInputs(), {}, DEFAULT_RULES, {}, config, {})
@@ -66,7 +66,7 @@ def inputs_of(panel: Panel, coherence: str = "mint") -> RunInputs:
 
 @pytest.fixture(scope="module")
 def inputs() -> RunInputs:
-    return inputs_of(wave_panel())
+    return inputs_of(wave_panel(), "mint")
 
 
 @pytest.fixture(scope="module")
