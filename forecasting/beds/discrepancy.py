@@ -158,16 +158,17 @@ def draw_error_paths(
 def _regressed(errors: Floats, known: Floats, weight: Floats, steps: int) -> tuple[Floats, float]:
     """Foresee errors from every day, shape (time,), and by how much the spread of residuals understates new ones.
 
-    Ridge regression, each driver held at zero by `RIDGE_STARTS` starts of its usual size. With :math:`p` coefficients
-    left free by the ridge and :math:`n` independent starts, new errors have :math:`1 + 2p/n` times the variance of
-    residuals; starts nearer than the horizon tell of the same departures.
+    Ridge regression about the mean error, each driver held at no effect by `RIDGE_STARTS` starts of its usual size.
+    The mean rests on :math:`n / h` starts or so, as those nearer than the horizon tell of the same departures; the
+    drivers change from day to day, so their :math:`p` coefficients rest on all starts that are a week apart.
     """
     rows = np.isfinite(errors)
-    x, y, w = known[rows], errors[rows], weight[rows]
+    w = weight[rows] / weight[rows].sum()
+    usual, mean = w @ known[rows], float(w @ errors[rows])
+    x, starts = known[rows] - usual, float(1.0 / (w**2).sum())
     cross = (x * w[:, None]).T @ x
-    size = np.diag(cross) / w.sum() + 1e-12
-    ridged = cross + RIDGE_STARTS * np.diag(size)
-    beta = np.linalg.solve(ridged, (x * w[:, None]).T @ y)
+    ridged = cross + np.diag(RIDGE_STARTS / weight[rows].sum() * (np.diag(cross) + 1e-12))
+    beta = np.linalg.solve(ridged, (x * w[:, None]).T @ errors[rows])
     free = float(np.trace(np.linalg.solve(ridged, cross)))
-    independent = w.sum() ** 2 / (w**2).sum() * 2.0 / (1.0 + steps)
-    return known @ beta, float(np.sqrt(1.0 + 2.0 * free / max(independent, free)))
+    doubt = free * max(1.0, steps / WEEK) / starts + (1.0 + steps) / 2.0 / starts
+    return mean + (known - usual) @ beta, float(np.sqrt(1.0 + 2.0 * min(doubt, 1.0)))
