@@ -3,7 +3,7 @@ r"""What each group of signals adds to the change that each model forecasts, on 
 Every model but the yardsticks is a sum before it is anything else, so its change is shared out without asking it
 again:
 
-- pooled regressions: coefficients times columns;
+- pooled regressions, of the mean or of the median: coefficients times columns;
 - SARIMAX: a recursion that is linear in the target's own steps and in the signals', run once for each of them;
 - negative binomial, Prophet: a sum on the log scale, carried over by the Aumann-Shapley value (each part times the
   mean slope along the straight path);
@@ -34,6 +34,7 @@ from forecasting.models.base import LEVELS
 from forecasting.models.negative_binomial import NegativeBinomialGrowth, estimate, growth_columns
 from forecasting.models.persistence import Persistence
 from forecasting.models.pooled import Member, PooledGrowth, coefficients, known_share
+from forecasting.models.pooled_quantiles import PooledQuantiles, design
 from forecasting.models.prophet_growth import ProphetGrowth, grown, log_growth
 from forecasting.models.rotation import pooled_parameters
 from forecasting.models.sarimax import Sarimax, levels_at, recursion, steps_of
@@ -117,6 +118,22 @@ def _(model: SeasonalNaive, place: Workplace, state: State) -> Floats | None:
 
 
 @parts_of.register
+def _(model: PooledQuantiles, place: Workplace, state: State) -> Floats | None:
+    parts = place.nothing
+    if "middle" not in state:
+        return None
+    columns, belongs = place.columns(model.look)
+    whole = design(place.problem, model.look)[-1]
+    # The constant and the counting noise, around the look's columns, are nobody's signal: the calendar's.
+    around = np.eye(len(GROUPS))[[CALENDAR]]
+    after = np.repeat(around, whole.shape[-1] - 1 - columns.shape[-1], axis=0)
+    owners = np.concatenate([around, belongs, after])
+    for a, line in enumerate(state["middle"]):
+        parts[:, a] = (whole * np.asarray(line)) @ owners
+    return parts
+
+
+@parts_of.register
 def _(model: PooledGrowth, place: Workplace, state: State) -> Floats | None:
     return np.asarray(np.mean([_member_parts(member, place) for member in model.members], axis=0))
 
@@ -132,6 +149,18 @@ def _member_parts(member: Member, place: Workplace) -> Floats:
         for steps in problem.anchors
     ]
     return np.stack(found, axis=1)
+
+
+@parts_of.register
+def _(model: PooledQuantiles, place: Workplace, state: State) -> Floats | None:
+    if "middle" not in state:
+        return None
+    columns = design(place.problem, model.look)[-1]
+    _, looked = place.columns(model.look)
+    # The constant is common to all; behind what is looked at comes the noise of the target's own counts.
+    behind = columns.shape[-1] - 1 - len(looked)
+    belongs = np.vstack([np.eye(len(GROUPS))[[CALENDAR]], looked, np.eye(len(GROUPS))[[OWN] * behind]])
+    return np.stack([(columns * np.asarray(line)) @ belongs for line in state["middle"]], axis=1)
 
 
 @parts_of.register

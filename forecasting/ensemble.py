@@ -1,15 +1,19 @@
 """The ensemble: a weighted median of the models' quantiles, weights by recent score shrunk to equal.
 
-Each model has rehearsed the past weeks, and this season in earlier years; its score is the mean weighted
-interval score of those rehearsals, newer ones weighing more. With ``s`` the scores and ``m`` models::
+Each model has rehearsed the past weeks, and this part of the year before; its record is its weighted interval
+score there relative to persistence's on the same tasks, with a prior that counts as a few weeks::
 
-    w ~ (1 - shrink) (s / min s)^(-power) + shrink / m     among models within `TOLERANCE` of the best
+    r_m = (sum_t v_t s_m,t + k S rho_m) / (sum_t v_t s_persistence,t + k S),     v_t = memory_t schooling_m,t^2
 
-The score of a model that is worse than the best is taken with the benefit of the doubt: its distance less
-a part of its standard error, so that weights part only as far as the record tells the models apart. Yardsticks are
-heard when nothing is near them. The quantiles are combined level by level by the weighted median, which one
-wild model cannot move; a mean of quantiles has no such protection. A model that fails, answers with
-something not finite, or goes further from the others than any past error allows is left out and named.
+``S`` is a usual week of persistence, ``rho`` what the model says it is worth before anything is known
+(`Fitted.prior`), ``schooling`` how much the model had learned from at that rehearsal relative to today: a model that
+has two winters now is not judged by what it did with one. Weights are ``r^-power``, first between families,
+then within each, both shrunk to equal, so that three variants of one idea do not outvote another. Models
+further than `TOLERANCE` from the best are not heard, and yardsticks only where nothing beats them.
+
+The quantiles are combined level by level by the weighted median, which one wild model cannot move; a mean
+of quantiles has no such protection. A model that fails, answers with something not finite, or goes further
+from the others than any past error allows is left out and named.
 """
 
 from __future__ import annotations
@@ -23,16 +27,17 @@ from forecasting.models.base import LEVELS, CannotForecast, Fitted, Model, State
 from forecasting.problem import Problem, memory
 from forecasting.transforms import OFFSET, ROOT, Floats
 
-POWER = 10.0
-SHRINK = 0.25
-TOLERANCE = 1.35
+POWER = 20.0
+SHRINK = 0.2
+TOLERANCE = 1.25
 HALF_LIFE_WEEKS = 20.0
-SEASON_WEEKS = 4.0
+SEASON_WEEKS = 8.0
+PRIOR_WEEKS = 10.0
+HOPELESS = 1.2
 WILD = 6.0
-SLACK = 1.05
-DOUBT = 0.3
 LESSON = 0.5
-YARDSTICKS = ("persistence", "seasonal naive")
+PERSISTENCE = "persistence"
+YARDSTICKS = (PERSISTENCE, "seasonal naive")
 
 
 @dataclass(frozen=True)
@@ -92,20 +97,17 @@ def combine(problem: Problem, answers: Sequence[Fitted]) -> Combined:
     """Weigh the models by their rehearsals and take the weighted median of their quantiles."""
     sane, wild = _without_wild(answers)
     truths = rehearsal_truths(problem)
+    record = Record(problem, sane, {a.model: rehearsal_scores(problem, a.rehearsed, truths) for a in sane})
     now = len(problem.z) - 1
-    record = {a.model: rehearsal_scores(problem, a.rehearsed, truths) for a in sane}
-    scores = {name: _recent(problem, s, now)[0] for name, s in record.items()}
-    elsewhere = {a.model: a.elsewhere for a in sane}
-    weights = _weights(_blended(_doubted(problem, record, now), elsewhere))
+    weights = record.weights(now)
     used = [a for a in sane if weights[a.model] > 0]
     share = np.array([weights[a.model] for a in used])
     published = weighted_median(np.stack([a.quantiles for a in used]), share)
-    rehearsed = np.stack([a.rehearsed for a in used])
     return Combined(
         quantiles=published,
-        rehearsed=_rehearse(problem, rehearsed, truths, {a.model: a.elsewhere for a in used}),
+        rehearsed=_rehearse(problem, sane, record),
         weights={a.model: weights.get(a.model, 0.0) for a in answers},
-        scores={a.model: scores.get(a.model, float("nan")) for a in answers},
+        scores={a.model: record.score(a.model, now) for a in answers},
         left_out=wild,
     )
 
@@ -151,76 +153,103 @@ def weighted_median(values: Floats, weights: Floats) -> Floats:
     return np.asarray(low + np.clip((0.5 - at_low) / span, 0.0, 1.0) * (high - low))
 
 
-def _rehearse(problem: Problem, rehearsed: Floats, truths: Floats, elsewhere: Mapping[str, float]) -> Floats:
+def _rehearse(problem: Problem, answers: Sequence[Fitted], record: Record) -> Floats:
     """Rehearse the ensemble itself: at each origin weights know only the scores that had come true by then."""
-    names = list(elsewhere)
-    by_model = {n: rehearsal_scores(problem, r, truths) for n, r in zip(names, rehearsed, strict=True)}
-    out = np.empty(rehearsed.shape[1:])
+    out = np.full(answers[0].rehearsed.shape, np.nan)
     for o, origin in enumerate(problem.rehearsals):
-        answered = {n: by_model[n] for n, r in zip(names, rehearsed, strict=True) if np.isfinite(r[o]).any()}
-        scores = _doubted(problem, answered, origin)
-        weights = _weights(_blended(scores, elsewhere)) if answered else {}
-        share = np.array([weights.get(n, 0.0) for n in names])
-        used = share > 0
-        out[o] = weighted_median(rehearsed[used, o], share[used]) if used.any() else np.nan
+        answered = [a for a in answers if np.isfinite(a.rehearsed[o]).any()]
+        weights = record.weights(int(origin), [a.model for a in answered])
+        used = [a for a in answered if weights[a.model] > 0]
+        if used:
+            share = np.array([weights[a.model] for a in used])
+            out[o] = weighted_median(np.stack([a.rehearsed[o] for a in used]), share)
     return out
 
 
-def _recent(problem: Problem, scores: Floats, origin: int) -> tuple[float, float]:
-    """Mean and standard error of scores that had come true at ``origin``: the last weeks, and this season before."""
-    weeks_back = (origin - problem.rehearsals) / problem.weekly_step
-    true_by_then = problem.rehearsals[:, None] + np.asarray(problem.anchors) <= origin
-    weight = memory(weeks_back, HALF_LIFE_WEEKS, SEASON_WEEKS)[:, None]
-    weight = np.where(np.isfinite(scores) & true_by_then, weight, 0.0)
-    total = float(weight.sum())
-    if total == 0:
-        return float("nan"), float("nan")
-    known = np.nan_to_num(scores)
-    mean = float((weight * known).sum() / total)
-    # Anchors of one origin, and origins of one wave, go together: squares are summed over whole origins.
-    off = (weight * (known - mean)).sum(axis=1)
-    return mean, float(np.sqrt((off**2).sum())) / total
+@dataclass(frozen=True)
+class Record:
+    """What is known of the models' skill.
 
-
-def _doubted(problem: Problem, record: Mapping[str, Floats], origin: int) -> dict[str, float]:
-    """Scores with the benefit of the doubt: a model's distance to the best, less a part of its standard error.
-
-    A long quiet time, or one bad wave, says little; a model is set aside only for being worse again and again.
+    Attributes
+    ----------
+    problem : Problem
+    answers : sequence of Fitted
+    scores : mapping of model to ndarray, shape (origin, anchor)
+        From `rehearsal_scores`.
     """
-    plain = {n: _recent(problem, s, origin)[0] for n, s in record.items()}
-    known = {n: s for n, s in plain.items() if np.isfinite(s)}
-    if not known:
-        return plain
-    best = min(known, key=lambda n: known[n])
-    out = dict(plain)
-    for name in known:
-        distance, error = _recent(problem, record[name] - record[best], origin)
-        if np.isfinite(distance):
-            out[name] = known[best] + max(0.0, distance - DOUBT * error)
+
+    problem: Problem
+    answers: Sequence[Fitted]
+    scores: Mapping[str, Floats]
+
+    def score(self, model: str, origin: int) -> float:
+        """Mean of a model's scores that had come true at ``origin``, NaN without any."""
+        scores = self.scores.get(model)
+        if scores is None:
+            return float("nan")
+        weight = np.where(np.isfinite(scores), self._evidence(origin), 0.0)
+        total = float(weight.sum())
+        return float((weight * np.nan_to_num(scores)).sum()) / total if total > 0 else float("nan")
+
+    def weights(self, origin: int, among: Sequence[str] | None = None) -> dict[str, float]:
+        """Weights at ``origin`` of all models, or of some."""
+        ratios = {a.model: self.ratio(a, origin) for a in self.answers if among is None or a.model in among}
+        families = {a.model: a.family or a.model for a in self.answers}
+        return _weights(ratios, families)
+
+    def ratio(self, answer: Fitted, origin: int) -> float:
+        """Score of a model relative to persistence's, with a prior and with what it gained on donors."""
+        prior = answer.prior
+        scores, theirs = self.scores[answer.model], self.scores.get(PERSISTENCE)
+        ratio = prior
+        if theirs is not None:
+            evidence = self._evidence(origin)
+            usual = np.where(np.isfinite(theirs), evidence, 0.0)
+            week = float((usual * np.nan_to_num(theirs)).sum()) / max(float(usual.sum()), 1e-12)
+            schooled = 1.0 if answer.schooled is None else answer.schooled[:, None] ** 2
+            weight = np.where(np.isfinite(scores) & np.isfinite(theirs), evidence * schooled, 0.0)
+            ours = float((weight * np.nan_to_num(scores)).sum()) + PRIOR_WEEKS * week * prior
+            base = float((weight * np.nan_to_num(theirs)).sum()) + PRIOR_WEEKS * week
+            ratio = ours / base if base > 0 else prior
+        if not any(np.isfinite(a.elsewhere) for a in self.answers):
+            return ratio
+        # Half and half on the log scale; a model not tried on donors is taken to gain nothing there.
+        gain = answer.elsewhere if np.isfinite(answer.elsewhere) else 1.0
+        return float(ratio ** (1 - LESSON) * gain**LESSON)
+
+    def _evidence(self, origin: int) -> Floats:
+        """Weight of each rehearsal, (origin, anchor): the last weeks, and this season before; zero if not true yet."""
+        weeks_back = (origin - self.problem.rehearsals) / self.problem.weekly_step
+        true_by_then = self.problem.rehearsals[:, None] + np.asarray(self.problem.anchors) <= origin
+        return np.where(true_by_then, memory(weeks_back, HALF_LIFE_WEEKS, SEASON_WEEKS)[:, None], 0.0)
+
+
+def _weights(ratios: Mapping[str, float], families: Mapping[str, str]) -> dict[str, float]:
+    """Turn scores relative to persistence into weights, first of families, then within each."""
+    serious = {n: r for n, r in ratios.items() if n not in YARDSTICKS}
+    best = max(min(serious.values(), default=1.0), 1e-9)
+    if not ratios:
+        return {}
+    heard = {n: r for n, r in serious.items() if r <= min(TOLERANCE * best, max(HOPELESS, best))}
+    if best >= 1.0 and PERSISTENCE in ratios:
+        heard[PERSISTENCE] = 1.0
+    heard = heard or dict(ratios)
+    members: dict[str, list[str]] = {}
+    for name in heard:
+        members.setdefault(families[name], []).append(name)
+    by_family = _shares({f: min(heard[n] for n in names) for f, names in members.items()})
+    out = dict.fromkeys(ratios, 0.0)
+    for family, names in members.items():
+        within = _shares({n: heard[n] for n in names})
+        out.update({n: by_family[family] * within[n] for n in names})
     return out
 
 
-def _blended(scores: Mapping[str, float], elsewhere: Mapping[str, float]) -> dict[str, float]:
-    """Blend own scores, half and half on the log scale, with what models gained on donors; none counts as no gain."""
-    if not any(np.isfinite(elsewhere.get(n, np.nan)) for n in scores):
-        return dict(scores)
-    gain = {n: elsewhere[n] if np.isfinite(elsewhere[n]) else 1.0 for n in scores}
-    return {n: s ** (1 - LESSON) * gain[n] ** LESSON for n, s in scores.items()}
-
-
-def _weights(scores: Mapping[str, float]) -> dict[str, float]:
-    """Turn scores into weights; without any record all weigh the same."""
-    known = {n: s for n, s in scores.items() if np.isfinite(s)}
-    if not known:
-        return {n: 1.0 / len(scores) for n in scores}
-    best = max(min(known.values()), 1e-9)
-    # Yardsticks are heard only when nothing comes near them, and nobody who is clearly worse than persistence is.
-    bar = min(TOLERANCE * best, SLACK * known.get(YARDSTICKS[0], np.inf))
-    near = {n: s for n, s in known.items() if s <= bar}
-    good = {n: s for n, s in near.items() if n not in YARDSTICKS} or near
-    raw = {n: (max(s, 1e-9) / best) ** -POWER for n, s in good.items()}
+def _shares(ratios: Mapping[str, float]) -> dict[str, float]:
+    best = max(min(ratios.values()), 1e-9)
+    raw = {n: (max(r, 1e-9) / best) ** -POWER for n, r in ratios.items()}
     total = sum(raw.values())
-    return {n: (1 - SHRINK) * raw[n] / total + SHRINK / len(good) if n in good else 0.0 for n in scores}
+    return {n: (1 - SHRINK) * v / total + SHRINK / len(raw) for n, v in raw.items()}
 
 
 def _without_wild(answers: Sequence[Fitted]) -> tuple[list[Fitted], tuple[LeftOut, ...]]:

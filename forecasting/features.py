@@ -40,6 +40,8 @@ class Look:
         Look at the mean growth over territories.
     level : bool
         Look at the level itself, own and pooled, and at growth times level: waves turn where they are high.
+    drift : bool
+        A constant: what levels do at this part of the year, whatever they did before.
     """
 
     lags: tuple[int, ...]
@@ -48,6 +50,7 @@ class Look:
     gaps: bool = True
     pooled: bool = False
     level: bool = False
+    drift: bool = False
 
 
 def table(problem: Problem, look: Look) -> tuple[Floats, tuple[str, ...], tuple[str, ...]]:
@@ -86,6 +89,8 @@ def table(problem: Problem, look: Look) -> tuple[Floats, tuple[str, ...], tuple[
                 add(level - _pooled(level, weights), f"level against pooled {source}", source)
             if look.level:
                 _add_levels(add, level, weights, source, step)
+            if look.drift:
+                add(np.ones(level.shape), "time of year", source)
         elif look.gaps:
             add(level - problem.z, f"gap {source}", source)
     return np.stack(columns, axis=-1), tuple(names), tuple(sources)

@@ -49,6 +49,12 @@ class Fitted:
         Territories whose parameters were estimated anew in this run.
     elsewhere : float
         Error on donors relative to no change, NaN when it was not tried on any.
+    family : str
+        Models of one idea share a family, which is weighed as one; empty for a model on its own.
+    prior : float
+        Score relative to persistence that it is taken to reach before it has a record.
+    schooled : ndarray, shape (origin,), or None
+        How much it had learned from at each rehearsal, as a share of what it has now; None for all.
     """
 
     model: str
@@ -58,6 +64,9 @@ class Fitted:
     state: State = field(default_factory=dict)
     refitted: int = 0
     elsewhere: float = float("nan")
+    family: str = ""
+    prior: float = 1.0
+    schooled: Floats | None = None
 
     def draw(self, horizon: int, n: int, rng: np.random.Generator) -> Floats:
         """Draw levels at an anchor on the fourth-root scale, shape (territory, n)."""

@@ -9,7 +9,8 @@ each territory-day for evidence and learns the few common shocks by heart. So ro
 before the fit, the random-effects estimator (Balestra & Nerlove 1966, doi:10.2307/1909771): ``theta`` of
 the mean over territories is taken off both sides, and the coefficients are learned mostly from territories
 differing from one another at the same time, of which there are many, and little from the common path, of
-which there is one. There is no intercept, so what shrinkage shrinks towards is persistence.
+which there is one. What shrinkage shrinks towards is persistence; looks at one part of the year may drift. The
+penalty is relative to how many weeks the rows come from: one winter's rows are many, its weeks few.
 
 Several looks at the data, memories and strengths of ``theta`` are fitted and their forecasts averaged: no
 single lag set or window wins every season.
@@ -29,6 +30,10 @@ from forecasting.spread import Lesson, intervals
 from forecasting.transforms import Floats
 
 LESSON_YEARS = 5.0
+EMBARGO_WEEKS = 26.0
+FULL_WEEKS = 26.0
+WINTER_YEARS = 1.1
+WITH_GROUNDS, WITHOUT = 0.8, 0.95
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Member:
         Ridge penalty relative to the diagonal of the cross-product.
     taught : bool
         Learn from the problem's donors too.
+    by_level : float
+        Rows weigh as this power of their level: more where a wave is, and where counts are large.
     """
 
     look: Look
@@ -57,6 +64,7 @@ class Member:
     season_weeks: int | None = None
     penalty: float = 0.1
     taught: bool = False
+    by_level: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ class PooledGrowth:
     ----------
     name : str
     members : tuple of Member
+    family : str
+        See `Fitted`.
     years : float
         Years of history, its own or a donor's, that it needs.
     cadence : int
@@ -75,6 +85,7 @@ class PooledGrowth:
 
     name: str
     members: tuple[Member, ...]
+    family: str = "pooled local"
     years: float = 0.0
     cadence: int = 1
 
@@ -86,8 +97,11 @@ class PooledGrowth:
         points = self.points(problem)
         origins = [*problem.rehearsals, len(problem.z) - 1]
         lessons = [self._lesson(donor) for donor in problem.donors]
-        taught = lessons if all(m.taught for m in self.members) else []
-        quantiles = intervals(problem, points, origins, taught)
+        common = all(m.taught for m in self.members)
+        quantiles = intervals(problem, points, origins, lessons if common else [])
+        # What territories share is learned from winters, how they differ from what leads each of them.
+        grounds = longest >= WINTER_YEARS if common else bool(problem.signals)
+        weeks = np.mean([schooling(problem, m, origins) for m in self.members], axis=0)
         return Fitted(
             self.name,
             problem.anchors,
@@ -95,6 +109,9 @@ class PooledGrowth:
             quantiles[:-1],
             refitted=points.shape[1],
             elsewhere=_gain(lessons),
+            family=self.family,
+            prior=WITH_GROUNDS if grounds else WITHOUT,
+            schooled=np.minimum(weeks[:-1] / max(float(weeks[-1]), 1.0), 1.0),
         )
 
     def _lesson(self, donor: Problem) -> Lesson:
@@ -168,21 +185,47 @@ def coefficients(
     """Ridge coefficients at each refit time, shape (refit, column)."""
     n_columns = columns.shape[-1]
     weights = np.stack([time_weights(problem, member, known, steps, problem.dates[t]) for t in refits])
-    left, right = _weighted(cross_products(problem, columns, member.theta, steps), weights)
+    weeks = _weeks(weights, problem)
+    left, right = _weighted(cross_products(problem, columns, member, steps), weights)
     if member.taught:
         for donor in problem.donors:
             own, _, _ = table(donor, member.look)
             k = own.shape[-1]
             there = np.isfinite(donor.z).any(axis=1).astype(float)
             taught = np.stack([time_weights(donor, member, there, steps, problem.dates[t]) for t in refits])
-            extra_left, extra_right = _weighted(cross_products(donor, own, member.theta, steps), taught)
+            extra_left, extra_right = _weighted(cross_products(donor, own, member, steps), taught)
             # A donor has the target's own columns, which come first, and knows nothing of the other signals.
+            weeks = weeks + _weeks(taught, donor)
             left[:, :k, :k] += extra_left
             right[:, :k] += extra_right
     diagonal = np.einsum("rpp->rp", left)
-    ridge = member.penalty * diagonal + 1e-3 * diagonal.mean(axis=1, keepdims=True) + 1e-9
+    # Weeks are what there is little of: one winter's few teach less than their many rows would have it.
+    strength = member.penalty * FULL_WEEKS / np.maximum(weeks, 1.0)
+    ridge = strength[:, None] * diagonal + 1e-3 * diagonal.mean(axis=1, keepdims=True) + 1e-9
     left = left + ridge[:, :, None] * np.eye(n_columns)
     return np.asarray(np.linalg.solve(left, right[..., None])[..., 0])
+
+
+def schooling(problem: Problem, member: Member, origins: Sequence[int]) -> Floats:
+    """Effective weeks a member has learned from at each origin, shape (origin,)."""
+    steps = problem.anchors[-1]
+    there = [
+        (p, np.isfinite(p.z).any(axis=1).astype(float)) for p in (problem, *problem.donors * member.taught)
+    ]
+    weeks = [
+        _weeks(np.stack([time_weights(p, member, known, steps, problem.dates[o]) for o in origins]), p)
+        for p, known in there
+    ]
+    return np.asarray(np.sum(weeks, axis=0))
+
+
+def _weeks(weights: Floats, problem: Problem) -> Floats:
+    """Effective number of weeks behind each refit (refit, time), as if all weighed alike."""
+    total = weights.sum(axis=1)
+    square = (weights**2).sum(axis=1)
+    return np.asarray(
+        np.divide(total**2, square, out=np.zeros(len(total)), where=square > 0) / problem.weekly_step
+    )
 
 
 def _weighted(products: tuple[Floats, Floats], weights: Floats) -> tuple[Floats, Floats]:
@@ -192,36 +235,41 @@ def _weighted(products: tuple[Floats, Floats], weights: Floats) -> tuple[Floats,
     return (weights @ cross.reshape(len(cross), -1)).reshape(-1, n_columns, n_columns), weights @ against
 
 
-def cross_products(problem: Problem, columns: Floats, theta: float, steps: int) -> tuple[Floats, Floats]:
+def cross_products(problem: Problem, columns: Floats, member: Member, steps: int) -> tuple[Floats, Floats]:
     """Weighted cross-products of quasi-demeaned rows at each time: (time, column, column), (time, column)."""
     z = problem.z
     change = np.full(z.shape, np.nan)
     if steps < len(z):
         change[:-steps] = z[steps:] - z[:-steps]
-    w = np.where(np.isfinite(change), row_weights(problem), 0.0)
+    w = np.where(np.isfinite(change), row_weights(problem, member.by_level), 0.0)
     y = np.where(w > 0, change, 0.0)
     total = np.maximum(w.sum(axis=1), 1e-12)
-    x = columns - theta * (np.einsum("tip,ti->tp", columns, w) / total[:, None])[:, None, :]
-    y = y - theta * ((y * w).sum(axis=1) / total)[:, None]
+    x = columns - member.theta * (np.einsum("tip,ti->tp", columns, w) / total[:, None])[:, None, :]
+    y = y - member.theta * ((y * w).sum(axis=1) / total)[:, None]
     xw = x * w[..., None]
     return np.matmul(np.swapaxes(xw, 1, 2), x), np.einsum("tip,ti->tp", xw, y)
 
 
-def row_weights(problem: Problem) -> Floats:
+def row_weights(problem: Problem, by_level: float) -> Floats:
     """Weight of each territory and time: more where counts are larger, as they are less noisy there."""
     size = problem.scale.size
-    return np.asarray(np.nan_to_num(problem.z) ** 2 * np.sqrt(size / size.mean()))
+    return np.asarray(np.nan_to_num(problem.z) ** by_level * np.sqrt(size / size.mean()))
 
 
 def time_weights(
     problem: Problem, member: Member, known: Floats, steps: int, origin: np.datetime64
 ) -> Floats:
-    """Weight of each past time for a fit on the day ``origin``; zero where the outcome was not known yet."""
+    """Weight of each time for a fit on the day ``origin``; zero where the outcome was not known by then.
+
+    A rehearsal may learn from winters after its own, which are known today, once they are half a year away: a
+    cross-validation by blocks, which shows what a model can do with as much past as it has now. Today's fit has
+    nothing after it.
+    """
     weeks = (origin - problem.dates).astype(int) / 7.0
     age_weeks = weeks - steps / problem.weekly_step
-    weight = np.where(age_weeks >= 0, known**4, 0.0)
+    weight = np.where((age_weeks >= 0) | (weeks <= -EMBARGO_WEEKS), known**4, 0.0)
     if member.memory_weeks is not None:
-        weight = weight * 0.5 ** (np.maximum(age_weeks, 0.0) / member.memory_weeks)
+        weight = weight * 0.5 ** (np.maximum(np.abs(age_weeks), 0.0) / member.memory_weeks)
     if member.season_weeks is not None:
         weight = weight * (season_distance(weeks) <= member.season_weeks)
     return np.asarray(weight)
