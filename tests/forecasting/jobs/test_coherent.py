@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from forecasting.jobs.coherent import learn_regions, reconciled, regions_of, summed_panel
 from forecasting.jobs.compute import compute
@@ -14,8 +16,10 @@ from forecasting.jobs.conduct import draft_of
 from forecasting.jobs.forecaster import Lesson
 from forecasting.jobs.inputs import BedInputs, RunInputs
 from forecasting.jobs.lessons import Lessons, learn_all
+from forecasting.jobs.regions import summed_series
 from forecasting.learned import Learned
 from forecasting.panel import Panel
+from forecasting.run import Target, summarised
 from forecasting.store.draft import RunPlan
 from forecasting.vigilance import DEFAULT_RULES
 from streams.vocabulary.places import register
@@ -170,7 +174,33 @@ def test_published_regions_are_sums_and_parts_say_what_the_whole_says(
         np.testing.assert_array_equal(one.draws, again.draws)
 
 
-def test_the_other_way_is_a_setting() -> None:
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.3, 8.0, 4000.0]))
+def test_any_whole_draws_of_a_region_add_up(seed: int, level: float) -> None:
+    """Also as they are stored, in 32 bits."""
+    rng = np.random.default_rng(seed)
+    target = Target.parse(TARGET)
+    parts = [
+        summarised(
+            code,
+            target,
+            rng.poisson(rng.gamma(0.5, 2.0 * level, (15, 1)), (15, 40)),
+            horizons=tuple(range(15)),
+            unit_of_measure="admissions",
+            models={},
+        )
+        for code in LOIRE
+    ]
+    (whole,) = summed_series(parts, {"R52": LOIRE})
+    np.testing.assert_array_equal(
+        whole.draws, np.sum([p.draws for p in parts if p.draws is not None], axis=0)
+    )
+    assert whole.territory == "R52"
+    # What one département lacks is told of no region.
+    assert summed_series(parts[1:], {"R52": LOIRE}) == []
+
+
+def test_bottom_up_learns_no_regions() -> None:
     inputs = inputs_of(wave_panel(), "bottom_up")
     lessons = learn_all(inputs, PLAN)
     assert set(lessons.targets) == {TARGET}

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from forecasting.jobs.bed_forecast import BedDraws
 from forecasting.jobs.compute import Computed, compute
-from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, TargetDraws
+from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, Lesson, TargetDraws
 from forecasting.jobs.hospitals import cover_of, dealt_beds, dealt_flows
 from forecasting.jobs.inputs import RunInputs
+from forecasting.jobs.lessons import FACILITIES, Lessons, Overview, learn_all
 from forecasting.panel import Panel
 from forecasting.store.draft import RunPlan
 from tests.forecasting.jobs.test_coherent import LOIRE, PLAN, inputs_of, wave_panel
@@ -112,6 +113,20 @@ def test_hospitals_say_the_same_whatever_part_is_computed(inputs: RunInputs, com
         part = draws_of(compute(inputs, scope, ["44"]), target)
         for hospital in ("440000001", "440000002"):
             np.testing.assert_array_equal(part[hospital], draws_of(computed, target)[hospital])
+
+
+def test_what_was_learnt_of_hospitals_can_be_sent(inputs: RunInputs, computed: Computed) -> None:
+    lessons = learn_all(inputs, PLAN)
+    sent = Lessons(
+        Overview.unpack(lessons.overview.pack()),
+        {name: Lesson.unpack(lesson.pack()) for name, lesson in lessons.targets.items()},
+    )
+    assert set(sent.targets) == {ADMISSIONS, FACILITIES + ADMISSIONS}
+    assert sent.states == lessons.states
+    there = compute(inputs, PLAN, ["49"], sent)
+    for target in (ADMISSIONS, BEDS):
+        for place, draws in draws_of(there, target).items():
+            np.testing.assert_array_equal(draws, draws_of(computed, target)[place])
 
 
 def drawn(seed: int, level: float) -> np.ndarray:
