@@ -39,7 +39,7 @@ from forecasting.jobs.judgement import (
     grey_days,
     trust_of,
 )
-from forecasting.jobs.lessons import FACILITIES, Lessons, flow_targets, learn_all
+from forecasting.jobs.lessons import FACILITIES, REGIONS, Lessons, flow_targets, learn_all
 from forecasting.jobs.reasons import Document, Reasons, explain, explain_beds
 from forecasting.jobs.trusting import Verdicts
 from forecasting.panel import Panel
@@ -93,7 +93,14 @@ def compute(
     flows, verdicts = believed(inputs.panel, drawn, verdicts, headline, draws=count, seed=plan.seed)
     flows = {key: _counted(inputs.panel, key, flow) for key, flow in flows.items()}
     reasons = {
-        key: explain(inputs.panel, key, flow, completed, lessons.targets.get(key))
+        key: explain(
+            inputs.panel,
+            key,
+            flow,
+            completed,
+            lessons.targets.get(key),
+            reconciled=REGIONS + key in lessons.targets,
+        )
         for key, flow in flows.items()
     }
     facilities = sorted(f for f, place in inputs.facility_places.items() if place in set(territories))
@@ -167,6 +174,7 @@ def _above(
         places=inputs.facility_places,
         # Draws that were not shared out are the very ones that were drawn.
         dealt=frozenset(f for f, paths in dealt.draws.items() if paths is not own[key].draws[f]),
+        reconciled=REGIONS + key in lessons.targets,
     )
 
 

@@ -75,6 +75,8 @@ class Above:
         Territory of each hospital.
     dealt
         Hospitals whose draws were shared out of their territory's.
+    reconciled
+        As of `listen`.
     """
 
     panel: Panel
@@ -83,12 +85,25 @@ class Above:
     lesson: Lesson | None
     places: Mapping[str, str]
     dealt: frozenset[str]
+    reconciled: bool = False
 
 
 def listen(
-    panel: Panel, target: str, flow: TargetDraws, nowcast: Floats | None, lesson: Lesson | None
+    panel: Panel,
+    target: str,
+    flow: TargetDraws,
+    nowcast: Floats | None,
+    lesson: Lesson | None,
+    *,
+    reconciled: bool = False,
 ) -> Hearing:
-    """Hear the ensemble behind some draws with any set of groups."""
+    """Hear the ensemble behind some draws with any set of groups.
+
+    Parameters
+    ----------
+    reconciled
+        Whether what was learnt was made to agree with a forecast of the regions.
+    """
     states = {} if lesson is None or lesson.learned is None else lesson.learned.state["models"]
     kept, completed = narrowed(panel, nowcast, target)
     whole = kept if completed is None else with_median_nowcast(kept, completed)
@@ -96,7 +111,7 @@ def listen(
     late = len(whole.dates) - 1 - problem.last
     chosen = [k for k, a in enumerate(problem.anchors) if 7 <= a and a - late <= HORIZON_DAYS]
     heard = _heard(problem, flow.models["weights"], states)
-    agreed = _agreement(problem, heard(frozenset(GROUPS)), lesson)
+    agreed = _agreement(problem, heard(frozenset(GROUPS)), lesson if reconciled else None)
     shut = _closures(problem)
 
     def median_with(which: frozenset[str]) -> Floats:
@@ -113,7 +128,7 @@ def listen(
 
 def dealt(inside: Hearing, above: Above, target: str) -> Hearing:
     """Hear hospitals as what is shared out among them is heard, those left alone as themselves."""
-    outer = listen(above.panel, target, above.flow, above.nowcast, above.lesson)
+    outer = listen(above.panel, target, above.flow, above.nowcast, above.lesson, reconciled=above.reconciled)
     places = {t: i for i, t in enumerate(outer.territories) if t not in above.flow.fallen_back}
     mine = {
         t: [h for h, f in enumerate(inside.territories) if f in above.dealt and above.places[f] == t]

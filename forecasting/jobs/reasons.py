@@ -66,6 +66,8 @@ def explain(
     nowcast: Floats | None,
     lesson: Lesson | None = None,
     above: Above | None = None,
+    *,
+    reconciled: bool = False,
 ) -> Reasons:
     """Explain the published draws of one target; a failure leaves the forecast unexplained.
 
@@ -78,12 +80,14 @@ def explain(
         remainder.
     above
         Of hospitals, the territories that they lie in.
+    reconciled
+        Whether what was learnt was made to agree with a forecast of the regions.
     """
     names = tuple(t for t in flow.draws if t not in flow.fallen_back)
     if not flow.models or not names:
         return Reasons()
     try:
-        hearing = listen(panel, target, flow, nowcast, lesson)
+        hearing = listen(panel, target, flow, nowcast, lesson, reconciled=reconciled)
         if above is not None and above.flow.models:
             hearing = dealt(hearing, above, target)
         return _explained(hearing.of(names), target, flow)
