@@ -30,12 +30,15 @@ SEED = 20210101
 DRAWS = 1000
 CHAIN = (
     "calibration",
+    "closures",
     "coupling",
     "days",
     "distribution",
     "ensemble",
     "features",
     "forecast",
+    "learned",
+    "learning",
     "panel",
     "problem",
     "spread",
