@@ -7,8 +7,8 @@
 
 and the mean of ``M`` over the densities passes ``c`` on average not before ``c`` steps while nothing is wrong
 (Shin, Ramdas & Rinaldo 2024, e-detectors, doi:10.51387/23-NEJSDS51), whatever the forecast. The PIT is first
-put through the pooled distribution of past PITs, so a small standing miscalibration, common to all, is not
-news.
+put through the pooled distribution of past PITs where they were too spread out, so intervals a little too narrow for
+all, always, are not news; and half a standard deviation is forgiven, as a season that rises brings as much for weeks.
 
 *Two CUSUMs on standardised residuals* (Page 1954, doi:10.1093/biomet/41.1-2.100), because a PIT cannot tell
 three standard deviations from thirty. One step ahead, errors are independent but a model that follows the
@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -45,8 +46,10 @@ BETS: tuple[tuple[str, tuple[float, float], tuple[float, float]], ...] = (
 """Cause, and the two Beta densities whose mean is the bet."""
 
 BET_CAP = 1e6
-CUSUM_DRIFT = np.array([0.6, 1.25])
-CUSUM_BOUND = np.array([8.0, 12.0])
+CUSUM_DRIFT = np.array([1.0, 1.5])
+CUSUM_BOUND = np.array([7.0, 12.0])
+SLACK = 0.5
+"""Standard deviations by which forecasts may err for weeks without a bet gaining, as when every season rises."""
 CUSUM_CAP = 2.5
 _FADE = 0.9
 _WINSOR = 6.0
@@ -174,7 +177,7 @@ def weighed(
     typical = np.maximum(1.0, evidence.spread[:, 0] / evidence.spread[:, 1] / _MEAN_ABSOLUTE_NORMAL)
     z = np.clip(residuals / typical, -_WINSOR, _WINSOR)
     known = np.isfinite(pit) & np.isfinite(residuals[:, 0])
-    u = _recalibrated(np.where(known, pit, 0.5), evidence.histogram)
+    u = slackened(_recalibrated(np.where(known, pit, 0.5), evidence.histogram))
     z = np.where(fall_excused[:, None], np.maximum(z, -CUSUM_DRIFT), z)
     density = density_of_bets(u)
     density = np.where((fall_excused & (u < 0.5))[:, None], np.minimum(density, 1.0), density)
@@ -232,6 +235,16 @@ def _learned_spread(spread: Floats, residuals: Floats) -> Floats:
     seen = np.stack([size / np.maximum(count, 1), (count > 0).astype(np.float64)], axis=1)
     found: Floats = 0.5 ** (1.0 / _HALF_LIFE) * spread + seen
     return found
+
+
+def slackened(u: Floats) -> Floats:
+    """Bring PITs nearer the middle by `SLACK` on the normal scale; what lies nearer than that is put there.
+
+    Bets on what results are worse than fair, so bounds hold all the more.
+    """
+    z = ndtri(np.clip(u, 1e-6, 1 - 1e-6))
+    nearer: Floats = ndtr(np.sign(z) * np.maximum(np.abs(z) - SLACK, 0.0))
+    return nearer
 
 
 def density_of_bets(u: Floats) -> Floats:
