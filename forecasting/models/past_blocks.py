@@ -5,9 +5,9 @@ past errors look smaller than they were, it is given too much weight and too nar
 grouped into blocks, and the parameters a block is rehearsed with are estimated on nothing but what came before
 the block's first day (its *cut*), from a few territories, as in a first run.
 
-Cuts lie on a calendar grid, whatever day a run is made: every 4 weeks in the last half-year, every 24 weeks in
-the years that origins are rehearsed in, every 48 before (the grids nest). Their parameters are kept in the
-model's state by the day of the cut, so that a daily run estimates a new block once in four weeks.
+Cuts lie on a calendar grid, whatever day a run is made: every 4 weeks in the last half-year, every 8 in the half-year
+before, every 24 in the years that seasons are rehearsed in, every 48 before that (the grids nest). Their parameters
+are kept in the model's state by the day of the cut, so that a daily run estimates a new block once in four weeks.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.problem import REHEARSALS, REHEARSED_YEARS, YEAR, Problem
+from forecasting.problem import REHEARSED_YEARS, YEAR, Problem
 
-GRIDS = ((REHEARSALS + 2.0, 4), (REHEARSED_YEARS * YEAR + 6.0, 24), (6.0 * YEAR, 48))
+GRIDS = ((28.0, 4), (54.0, 8), (REHEARSED_YEARS * YEAR + 6.0, 24), (6.0 * YEAR, 48))
 """Up to which age in weeks, and every how many weeks there is a cut."""
 
 

@@ -44,7 +44,7 @@ SHORTEST = 12
 LONGEST = 104
 MEMORY = 60
 """Steps the recursion starts before it is read: what came earlier has faded."""
-PER_BLOCK = 6
+PER_BLOCK = 12
 """Territories estimated for a block of past origins."""
 
 
