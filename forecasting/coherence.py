@@ -16,7 +16,7 @@ reordered to the ranks of past errors (Schaake shuffle, Clark et al. 2004,
 doi:10.1175/1525-7541(2004)005<0243:TSSAMF>2.0.CO;2). Without that, independent draws of a hundred
 départements would give a nation far too sure of itself.
 
-`deal_out` goes the other way: the parent's draws are kept, and each is shared out among its children.
+`forecasting.sharing` goes the other way: the parent's draws are kept, and each is shared out among its children.
 
 >>> tree = hierarchy(("R", "a", "b"), {"a": "R", "b": "R"})
 >>> tree.matrix.tolist()
@@ -191,43 +191,6 @@ def reconciled_means(means: Floats, tree: Hierarchy, errors: Floats) -> Floats |
     if past is None:
         return None
     return np.asarray(_projection(tree.matrix, shrunk_covariance(past)) @ means)
-
-
-def deal_out(parent: Floats, children: Floats) -> Floats:
-    """Share every draw of a parent out among its children, in proportion to theirs.
-
-    The parent's draws stay as they are, and so does its calibration; what is told of the children adds up to them
-    exactly. A remainder that belongs to none of the children is taken from the parent first.
-
-    Parameters
-    ----------
-    parent : ndarray, shape (horizon, draw)
-        Not negative.
-    children : ndarray, shape (child, horizon, draw)
-        Made child by child, not negative.
-
-    Returns
-    -------
-    ndarray, shape (child, horizon, draw)
-        Not negative; whole numbers, whose sum is exact, wherever the parent is whole.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not go together.
-    """
-    if children.shape[1:] != parent.shape or len(children) == 0:
-        raise ValueError(f"children's draws have shape {children.shape}, the parent's {parent.shape}")
-    total = children.sum(axis=0)
-    # Where no child has any in a draw, it goes by their means.
-    usual = children.mean(axis=-1, keepdims=True) + 1e-12
-    share = np.where(total > 0, children / np.where(total > 0, total, 1.0), usual / usual.sum(axis=0))
-    given = parent * share
-    whole = np.floor(given + 1e-9)
-    # Largest remainders: what is left after the whole parts goes to those that lost most by rounding.
-    left = np.round(parent - whole.sum(axis=0))
-    rank = np.argsort(np.argsort(whole - given, axis=0, kind="stable"), axis=0)
-    return np.asarray(np.where(parent == np.round(parent), whole + (rank < left), given))
 
 
 def shrunk_covariance(errors: Floats) -> Floats:

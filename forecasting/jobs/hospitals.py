@@ -1,7 +1,7 @@
 """Hospitals and the territory they lie in: their draws add up, day by day and draw by draw.
 
 A territory is forecast with signals that no single hospital has, so its draws are kept; each is shared out among its
-hospitals in proportion to theirs (`forecasting.coherence.deal_out`). How that scored on simulated hospitals beside
+hospitals in proportion to theirs (`forecasting.sharing.deal_out`). How that scored on simulated hospitals beside
 reconciling every draw is in docs/decisions/0004-coherence.md. Beds are dealt out like admissions.
 
 Hospitals that send data need not be all of a territory: what the newest weeks show to be elsewhere stays there as a
@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.coherence import deal_out
 from forecasting.jobs.bed_forecast import STOCK, BedDraws, column
 from forecasting.jobs.forecaster import TargetDraws
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.seeds import stream
+from forecasting.sharing import deal_out
 
 Floats = NDArray[np.float64]
 RECENT_DAYS, LEAST_DAYS = 56, 14

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from forecasting.coherence import (
     Floats,
-    deal_out,
     hierarchy,
     ordered_by_errors,
     reconcile,
@@ -17,6 +16,7 @@ from forecasting.coherence import (
     shrunk_covariance,
 )
 from forecasting.scoring import interval_coverage, wis
+from forecasting.sharing import deal_out
 
 NODES = ("R", "44", "49", "CHU", "SN", "A", "B")
 PARENTS = {"44": "R", "49": "R", "CHU": "44", "SN": "44", "A": "49", "B": "49", "R": "FR"}
