@@ -10,7 +10,8 @@ to come.
 - :mod:`.dispersion`: error model and draws;
 - :mod:`.nowcasting`: the nowcast, and what to do without a triangle;
 - :mod:`.tail`: draws for the newest periods of a panel, from a frame with all its revisions;
-- :mod:`.evaluation`: the report on past vintages.
+- :mod:`.evaluation`: scores of nowcasts on past vintages;
+- :mod:`.replay`, :mod:`.report`, :mod:`.commands`: forecasts on past vintages, and the page about them.
 
 Method: *baselinenowcast*, Johnson et al. 2025 (doi:10.12688/wellcomeopenres.25027.2).
 """

@@ -2,8 +2,9 @@
 
 At each moment the same forecast is made three times: from the reports completed by the nowcast, from the reports
 at face value, and from final values of the same cells, which nobody had (the *oracle*: below it there is nothing to
-gain by nowcasting). The yardstick is persistence on the reports at face value. Scored is the mean of the target over
-the seven days (or the value of the first week) after the moment, against final values.
+gain by nowcasting); and three times again by a model that knows no growth, where nothing but the newest level
+counts. The yardstick is the protocol's persistence on the reports at face value. Scored is the mean of the target
+over the seven days (or the value of the first week) after the moment, against final values.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from forecasting.distribution import QUANTILE_LEVELS
 from forecasting.forecast import forecast
 from forecasting.models import REGISTRY
 from forecasting.models.base import Model
+from forecasting.models.persistence import Persistence
 from forecasting.nowcast.tail import LONGEST_DELAY
 from forecasting.panel import Floats, Panel
 from forecasting.scoring import interval_coverage, wis
@@ -28,7 +30,8 @@ from forecasting.transforms import trailing_mean
 
 LEVELS = np.asarray(QUANTILE_LEVELS)
 YARDSTICK = "persistence"
-WITH, WITHOUT, ORACLE = "with nowcast", "as reported", "final values (oracle)"
+STARTS = ("as reported", "with nowcast", "final values (oracle)")
+MODELS = ("ensemble", "no change")
 FEWEST_WEEKS = 8
 SEED = 20210101
 
@@ -108,14 +111,26 @@ def _moment(
     ahead = 7 if known.freq == "D" else 1
     horizons = tuple(range(1, ahead + 1))
     quantiles: dict[str, Floats] = {}
-    for name, data in ((WITH, frame), (WITHOUT, known), (ORACLE, with_final_values(known, final))):
-        answer = forecast(
-            data, target, horizons, draws=draws, as_of=as_of, rng=SEED, freq=known.freq, models=models
-        )
-        paths = answer.distribution.draws.mean(axis=1)
-        quantiles[name] = _in_order(
-            answer.distribution.territories, known, np.quantile(paths, LEVELS, axis=1).T
-        )
+    data: dict[str, Panel | pd.DataFrame] = {
+        STARTS[0]: known,
+        STARTS[1]: frame,
+        STARTS[2]: with_final_values(known, final),
+    }
+    for kind, used in zip(MODELS, (models, (Persistence(),)), strict=True):
+        for start in STARTS:
+            answer = forecast(
+                data[start],
+                target,
+                horizons,
+                draws=draws,
+                as_of=as_of,
+                rng=SEED,
+                freq=known.freq,
+                models=used,
+            )
+            means = answer.distribution.draws.mean(axis=1)
+            drawn = np.quantile(means, LEVELS, axis=1).T
+            quantiles[f"{kind}, {start}"] = _in_order(answer.distribution.territories, known, drawn)
     quantiles[YARDSTICK] = _persistence(known, target, ahead)
     return Moment(as_of, _truth(known, final, target, ahead), quantiles)
 
@@ -183,7 +198,7 @@ def forecast_table(found: Sequence[Moment], periods: dict[str, NDArray[np.bool_]
         here = [m for m, c in zip(found, chosen, strict=True) if c]
         truth = np.concatenate([m.truth for m in here])
         base = np.concatenate([m.quantiles[YARDSTICK] for m in here])
-        for name in (YARDSTICK, WITHOUT, WITH, ORACLE):
+        for name in (YARDSTICK, *(f"{kind}, {start}" for kind in MODELS for start in STARTS)):
             q = np.concatenate([m.quantiles[name] for m in here])
             ok = np.isfinite(truth) & np.isfinite(q).all(axis=1) & np.isfinite(base).all(axis=1)
             rows.append({"period": period, "forecast": name, **_scores(q[ok], base[ok], truth[ok])})

@@ -229,6 +229,6 @@ def test_the_report_is_written_from_any_file_with_reports(tmp_path: Path) -> Non
     done = CliRunner().invoke(build_app(), [*given, "--moments", "2", "--draws", "60"])
     assert done.exit_code == 0, done.output
     text = page.read_text(encoding="utf-8")
-    assert "| all | with nowcast |" in text
-    assert "| all | final values (oracle) |" in text
+    assert "| all | ensemble, with nowcast |" in text
+    assert "| all | no change, final values (oracle) |" in text
     assert "nan" not in text
