@@ -10,7 +10,7 @@ import pytest
 from forecasting.attribution import MIDDLE, Workplace, medians_with, parts_of
 from forecasting.explain import GROUPS
 from forecasting.jobs.bed_forecast import BedDraws
-from forecasting.jobs.forecaster import TargetDraws, draw_target, learn_target
+from forecasting.jobs.forecaster import Lesson, TargetDraws, draw_target, learn_target
 from forecasting.jobs.hearing import Above
 from forecasting.jobs.reasons import Document, Reasons, explain, explain_beds, summed
 from forecasting.models import REGISTRY
@@ -49,9 +49,14 @@ def leading_panel() -> Panel:
 
 
 @pytest.fixture(scope="module")
-def answered() -> tuple[Panel, TargetDraws, Reasons]:
+def lesson() -> Lesson:
+    """Learn the panel as a first run does; others start from its state, which takes a fraction of the time."""
+    return learn_target(leading_panel(), TARGET, state=None)
+
+
+@pytest.fixture(scope="module")
+def answered(lesson: Lesson) -> tuple[Panel, TargetDraws, Reasons]:
     panel = leading_panel()
-    lesson = learn_target(panel, TARGET, state=None)
     flow = draw_target(panel, TARGET, list(panel.territories), lesson, draws=300, seed=5)
     return panel, flow, explain(panel, TARGET, flow, None, lesson)
 
@@ -83,13 +88,15 @@ def test_the_remainder_is_small_beside_what_is_explained(
     assert rest < 0.05 * parts
 
 
-def test_every_model_is_shared_out_and_its_parts_sum_to_its_change() -> None:
+def test_every_model_is_shared_out_and_its_parts_sum_to_its_change(lesson: Lesson) -> None:
+    assert lesson.learned is not None
+    states = lesson.learned.plain_state()["models"]
     problem = make_problem(leading_panel(), TARGET, 14)
     place = Workplace(problem, lambda source: signal(source.split(":")[0]).group)
     answered = []
     for model in REGISTRY:
         try:
-            fitted = model.fit(problem, {})
+            fitted = model.fit(problem, states.get(model.name, {}))
         except CannotForecast:
             continue
         parts = parts_of(model, place, fitted.state)
@@ -134,10 +141,9 @@ def test_what_the_yardstick_answered_is_not_explained_by_models(
 
 
 def test_agreeing_with_the_region_is_told_with_the_common_trend(
-    answered: tuple[Panel, TargetDraws, Reasons], monkeypatch: pytest.MonkeyPatch
+    lesson: Lesson, answered: tuple[Panel, TargetDraws, Reasons], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel, _, before = answered
-    lesson = learn_target(panel, TARGET, state=None)
     assert lesson.learned is not None
     factors = np.full(lesson.learned.quantiles.shape[:2], 1.3)
     agreed = replace(lesson, learned=lesson.learned.scaled(factors))
@@ -152,16 +158,16 @@ def test_agreeing_with_the_region_is_told_with_the_common_trend(
         assert abs(document["remainder"][0]) < 0.05 * document["published"][0]
 
 
-def test_a_holiday_in_the_week_ahead_is_the_calendars(answered: tuple[Panel, TargetDraws, Reasons]) -> None:
-    plain = answered[0]
+def test_a_holiday_in_the_week_ahead_is_the_calendars(lesson: Lesson) -> None:
+    plain = leading_panel()
     past = plain.dates[-13:-240:-28]
     values = plain.values.copy()
     values[np.isin(plain.dates, past), :, 0] *= 0.3
     holidays = np.concatenate([past, plain.dates[-1] + np.array([3, 4])])
     panel = replace(plain, values=values, holidays=holidays)
-    lesson = learn_target(panel, TARGET, state=None)
-    flow = draw_target(panel, TARGET, list(panel.territories), lesson, draws=300, seed=5)
-    documents = explain(panel, TARGET, flow, None, lesson).documents.values()
+    learnt = learn_target(panel, TARGET, state=lesson.state)
+    flow = draw_target(panel, TARGET, list(panel.territories), learnt, draws=300, seed=5)
+    documents = explain(panel, TARGET, flow, None, learnt).documents.values()
     lost = sum(d["groups"]["calendar"][0] for d in documents)
     published = sum(d["published"][0] for d in documents)
     assert -0.35 * published < lost < -0.08 * published
@@ -169,10 +175,9 @@ def test_a_holiday_in_the_week_ahead_is_the_calendars(answered: tuple[Panel, Tar
 
 
 def test_hospitals_are_explained_by_what_is_forecast_of_their_territory(
-    answered: tuple[Panel, TargetDraws, Reasons],
+    lesson: Lesson, answered: tuple[Panel, TargetDraws, Reasons]
 ) -> None:
     panel, flow, reasons = answered
-    lesson = learn_target(panel, TARGET, state=None)
     share = {"H1": 0.75, "H2": 0.25}
     hospitals = replace(
         panel,
