@@ -23,7 +23,8 @@ from forecasting.transforms import OFFSET, ROOT, Floats
 
 GAMMA = 0.08
 PULL = 0.03
-NARROWING = 0.5
+NARROWING = 0.3
+TAILS = 0.4
 LARGEST_STEP = 0.6
 LEAST_ACTIVITY = 0.1
 N_SIDES = len(LEVELS) // 2
@@ -104,8 +105,8 @@ def _step(shift: Floats, missed: Floats, activity: float) -> Floats:
     seen = ndtri(1.0 - np.clip(missed, 0.002, 0.98) / 2.0)
     # Missing more than promised means the score reached was lower than asked: widen.
     surprise = np.clip(target - seen, -LARGEST_STEP, LARGEST_STEP)
-    # Intervals narrow more slowly than they widen, and a quiet season says little about the next wave.
-    speed = activity * np.where(surprise < 0, NARROWING * GAMMA, GAMMA)
+    # The tails narrow more slowly than they widen, and a quiet season says little about the next wave.
+    speed = activity * GAMMA * np.where((surprise < 0) & (nominal <= TAILS), NARROWING, 1.0)
     return np.asarray((1.0 - PULL * activity) * shift + speed * surprise)
 
 

@@ -28,11 +28,11 @@ from forecasting.problem import Problem, memory
 from forecasting.transforms import OFFSET, ROOT, Floats
 
 POWER = 20.0
-SHRINK = 0.2
+SHRINK = 0.1
 TOLERANCE = 1.25
 HALF_LIFE_WEEKS = 20.0
 SEASON_WEEKS = 8.0
-PRIOR_WEEKS = 10.0
+PRIOR_WEEKS = 30.0
 HOPELESS = 1.2
 WILD = 6.0
 LESSON = 0.5
