@@ -236,7 +236,8 @@ three columns are how often the 50, 80 and 95 % intervals held.
 reports completed by draws of the nowcast, and the final values of the same cells, which nobody had. Relative WIS is
 to the protocol's persistence on the reports at face value. What nowcasting can gain lies between *as reported* and
 the *oracle*; *no change* is a model without growth, where nothing but the newest level counts. Completing raises
-levels, so it helps where *more came* than persistence said, and costs where less did, whoever completes.
+levels, so it helps where *more came* than persistence said, and costs where less did, whoever completes (a split made
+after the fact).
 
 {_markdown(forecasts, ("relative WIS", "bias"))}
 
