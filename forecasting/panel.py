@@ -184,10 +184,13 @@ class Panel:
         """
         last = day(date)
         keep = self.dates <= last
+        values = self.values[keep].copy()
         return replace(
             self,
             dates=self.dates[keep].copy(),
-            values=self.values[keep].copy(),
+            values=values,
+            # A service that opened later was not there yet.
+            exists=self.exists & np.isfinite(values).any(axis=0),
             as_of=min(self.as_of, last),
         )
 

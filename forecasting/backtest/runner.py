@@ -43,6 +43,7 @@ CHAIN = (
     "problem",
     "spread",
     "streams_of_chance",
+    "tidy_frame",
     "transforms",
 )
 
@@ -137,7 +138,10 @@ def _forecast_taken(origin: np.datetime64, draws: int) -> OriginResult:
 
 
 def forecast_origin(task: Task, origin: np.datetime64, draws: int = DRAWS) -> OriginResult:
-    """Forecast one origin with what was known then, and set the truth beside it."""
+    """Forecast one origin with what was known then, and set the truth beside it.
+
+    A territory of which nothing was known yet has no forecast and is not scored: its quantiles are NaN.
+    """
     from forecasting.forecast import forecast
 
     panel = task.panel_at(origin)
@@ -152,26 +156,44 @@ def forecast_origin(task: Task, origin: np.datetime64, draws: int = DRAWS) -> Or
         keep_models=True,
     )
     published = answer.distribution
+    names = task.panel.territories
+    place = [names.index(t) for t in published.territories]
     if task.window > 1:
-        known = np.asarray(panel.series(task.target))[-(task.window - 1) :]
+        own = [panel.territories.index(t) for t in published.territories]
+        known = np.asarray(panel.series(task.target))[-(task.window - 1) :, own]
         published = published.window_mean(task.window, known)
     at = [published.horizons.index(h) for h in task.horizons]
-    quantiles = {ENSEMBLE: published.quantiles()[:, at], YARDSTICK: persistence_quantiles(task, origin)}
-    for name, own in answer.models.items():
-        if set(task.horizons) <= set(own.horizons):
-            quantiles[name] = own.at(task.horizons).quantiles()
+    quantiles = {
+        ENSEMBLE: _placed(published.quantiles()[:, at], place, len(names)),
+        YARDSTICK: persistence_quantiles(task, origin),
+    }
+    for name, model in answer.models.items():
+        if set(task.horizons) <= set(model.horizons):
+            quantiles[name] = _placed(model.at(task.horizons).quantiles(), place, len(names))
     index = task.position(origin)
     later = np.asarray(task.panel.series(task.target))[index + 1 : index + 1 + furthest]
-    daily_truth = np.full((len(panel.territories), furthest), np.nan)
+    daily_truth = np.full((len(names), furthest), np.nan)
     daily_truth[:, : len(later)] = later.T
+    unasked = np.setdiff1d(np.arange(len(names)), place)
+    truth = task.truth_at(origin)
+    truth[unasked], daily_truth[unasked] = np.nan, np.nan
     return OriginResult(
         origin=origin,
-        truth=task.truth_at(origin),
+        truth=truth,
         quantiles=quantiles,
-        daily=answer.quantiles if task.window > 1 else np.empty((0, 0, len(QUANTILE_LEVELS))),
+        daily=_placed(answer.quantiles, place, len(names))
+        if task.window > 1
+        else np.empty((0, 0, len(QUANTILE_LEVELS))),
         daily_truth=daily_truth,
         weights=dict(answer.weights),
     )
+
+
+def _placed(values: Floats, place: list[int], size: int) -> Floats:
+    """Put territories (first axis) where they are in the task, NaN where one has no forecast."""
+    out = np.full((size, *values.shape[1:]), np.nan)
+    out[place] = values
+    return out
 
 
 def code_digest() -> str:

@@ -66,7 +66,8 @@ def reference(folder: Path) -> Vintages:
         "ed_covid",
         "Half of these days are in the decline after the first wave, with two to four months of past, where growth as\n"
         "learnt from one rise misleads whatever it starts from: an oracle can then score worse than what is too low.\n"
-        "Visits for all causes are left out for the same reason: their return after the lockdown reads as a wave.\n\n",
+        "Visits for all causes are left out, which was decided after seeing them: their return after the lockdown\n"
+        "reads as a wave, and the forecasts scored 1.20 as reported, 1.23 with nowcast and 1.32 with final values.\n\n",
     )
 
 

@@ -7,8 +7,9 @@ A flag that ends comes down through *degraded*: what a run published in the mean
 is not yet known whether the models have found back, and for a while they speak again with wider intervals. If they
 are still wrong, evidence that never quite went to zero brings the flag back within days.
 
-Bounds were set on simulated quiet seasons (seasonal waves, holidays, small counts) with the forecasts of the
-real chain; none was set on a real epidemic. ``tests/bench/bench_trust.py`` repeats the measurement.
+Bounds were picked on simulated quiet seasons (seasonal waves, holidays, small counts) and simulated breaks with the
+forecasts of the real chain, with the days spring 2020 took printed beside them. ``tests/bench/bench_trust.py`` repeats
+the measurement with other seeds.
 
 The state between runs is an explicit value, :class:`TrustState`, an input and an output of the run.
 """

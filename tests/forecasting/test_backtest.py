@@ -181,3 +181,28 @@ def test_the_yardstick_is_the_published_one() -> None:
     ]
     assert len(task.origins) == 25
     assert np.mean(scores, axis=0) == pytest.approx([2.20, 3.49], rel=0.03)
+
+
+def test_a_territory_nothing_was_known_of_yet_is_not_scored() -> None:
+    frame = epidemic_frame()
+    late = frame["territory"].eq(sorted(set(frame["territory"]))[0])
+    since = frame["date"].max() - pd.Timedelta(days=10)
+    frame = frame[~late | (frame["date"] > since)]
+    panel = Panel.from_frame(frame, freq="D")
+    origin = np.datetime64((since - pd.Timedelta(days=5)).date())
+    task = Task(
+        name="late",
+        panel=panel,
+        target="admissions",
+        origins=np.array([origin]),
+        horizons=(7,),
+        window=7,
+        chosen_before=origin,
+        history_from=panel.dates[0],
+        focus=panel.territories[1],
+    )
+    found = runner.forecast_origin(task, origin, draws=50)
+    assert np.isnan(found.truth[0]).all()
+    assert np.isnan(found.quantiles["ensemble"][0]).all()
+    assert np.isfinite(found.truth[1:]).all()
+    assert np.isfinite(found.quantiles["ensemble"][1:]).all()
