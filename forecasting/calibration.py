@@ -23,7 +23,7 @@ from forecasting.transforms import OFFSET, ROOT, Floats
 
 GAMMA = 0.08
 PULL = 0.03
-NARROWING = 0.3
+FEW_TERRITORIES = 30
 TAILS = 0.4
 LARGEST_STEP = 0.6
 LEAST_ACTIVITY = 0.1
@@ -50,7 +50,9 @@ class Conformal:
         return {"shift": [[round(float(v), 6) for v in row] for row in self.shift]}
 
 
-def calibrate(rehearsed: Floats, truths: Floats, lead_origins: tuple[int, ...]) -> Conformal:
+def calibrate(
+    rehearsed: Floats, truths: Floats, lead_origins: tuple[int, ...], grain: Floats | None = None
+) -> Conformal:
     """Walk through the rehearsals in order, learning from each once its truth was known.
 
     Parameters
@@ -60,10 +62,14 @@ def calibrate(rehearsed: Floats, truths: Floats, lead_origins: tuple[int, ...]) 
         Levels on the fourth-root scale, of mean level one in natural units per size.
     lead_origins : tuple of int
         Rehearsal origins (weeks) until the truth of each anchor is known.
+    grain : ndarray, shape (origin, territory, anchor), optional
+        Half the distance between two values the truth can have. What is published of counts are whole numbers, which
+        hold a truth that the quantiles they were rounded from just miss.
     """
     n_origins, _, n_anchors, _ = rehearsed.shape
     shift = np.zeros((n_origins + 1, n_anchors, N_SIDES))
     activity = _activity(truths)
+    half = np.zeros(truths.shape) if grain is None else grain
     pit = np.full(truths.shape, np.nan)
     for o in range(n_origins + 1):
         if o > 0:
@@ -71,8 +77,10 @@ def calibrate(rehearsed: Floats, truths: Floats, lead_origins: tuple[int, ...]) 
         for a in range(n_anchors):
             known = o - lead_origins[a]
             if known >= 0:
-                missed = _missed(apply_shift(rehearsed[known, :, a], shift[known, a]), truths[known, :, a])
-                shift[o, a] = _step(shift[o, a], missed, activity[known, a])
+                asked = apply_shift(rehearsed[known, :, a], shift[known, a])
+                missed = _missed(asked, truths[known, :, a], half[known, :, a])
+                told = int(np.isfinite(truths[known, :, a]).sum())
+                shift[o, a] = _step(shift[o, a], missed, activity[known, a], told)
         if o < n_origins:
             pit[o] = _pit(rehearsed[o], truths[o], shift[o])
     return Conformal(shift[-1], pit)
@@ -86,17 +94,17 @@ def apply_shift(quantiles: Floats, shift: Floats) -> Floats:
     return np.sort(at_probability(quantiles, np.broadcast_to(asked, quantiles.shape)), axis=-1)
 
 
-def _missed(quantiles: Floats, truth: Floats) -> Floats:
+def _missed(quantiles: Floats, truth: Floats, half: Floats) -> Floats:
     """Share of territories outside each central interval, widest first; NaN when no truth is known."""
     known = np.isfinite(truth) & np.isfinite(quantiles).all(axis=-1)
     if not known.any():
         return np.full(N_SIDES, np.nan)
-    q, y = quantiles[known], truth[known][:, None]
-    outside = (y < q[:, :N_SIDES]) | (y > q[:, : -N_SIDES - 1 : -1])
+    q, y, slack = quantiles[known], truth[known][:, None], half[known][:, None]
+    outside = (y < q[:, :N_SIDES] - slack) | (y > q[:, : -N_SIDES - 1 : -1] + slack)
     return np.asarray(outside.mean(axis=0))
 
 
-def _step(shift: Floats, missed: Floats, activity: float) -> Floats:
+def _step(shift: Floats, missed: Floats, activity: float, territories: int) -> Floats:
     """Move half-widths by the surprise, on the normal-score scale so that tails move as well as the middle."""
     if np.isnan(missed).any():
         return shift
@@ -105,8 +113,10 @@ def _step(shift: Floats, missed: Floats, activity: float) -> Floats:
     seen = ndtri(1.0 - np.clip(missed, 0.002, 0.98) / 2.0)
     # Missing more than promised means the score reached was lower than asked: widen.
     surprise = np.clip(target - seen, -LARGEST_STEP, LARGEST_STEP)
-    # The tails narrow more slowly than they widen, and a quiet season says little about the next wave.
-    speed = activity * GAMMA * np.where((surprise < 0) & (nominal <= TAILS), NARROWING, 1.0)
+    # Few territories tell little about tails, so these narrow more slowly than they widen, and a quiet season says
+    # little about the next wave.
+    narrowing = territories / (territories + FEW_TERRITORIES)
+    speed = activity * GAMMA * np.where((surprise < 0) & (nominal <= TAILS), narrowing, 1.0)
     return np.asarray((1.0 - PULL * activity) * shift + speed * surprise)
 
 

@@ -22,7 +22,15 @@ import pandas as pd
 from forecasting.calibration import calibrate
 from forecasting.distribution import QUANTILE_LEVELS, ForecastDistribution
 from forecasting.ensemble import LeftOut, combine, fit_all, rehearsal_truths
-from forecasting.learning import TooShort, Workings, calibrated, leads, with_median_nowcast, work
+from forecasting.learning import (
+    TooShort,
+    Workings,
+    calibrated,
+    half_a_count,
+    leads,
+    with_median_nowcast,
+    work,
+)
 from forecasting.models import REGISTRY
 from forecasting.models.base import Model
 from forecasting.panel import DateLike, Freq, Panel
@@ -180,7 +188,8 @@ def level_quantiles(problem: Problem, models: Sequence[Model], state: Mapping[st
     """Read calibrated quantiles of the level at the anchors, natural units, (territory, anchor, level), no draws."""
     answers, _ = fit_all(models, problem, state)
     combined = combine(problem, answers)
-    conformal = calibrate(combined.rehearsed, rehearsal_truths(problem), leads(problem))
+    truths = rehearsal_truths(problem)
+    conformal = calibrate(combined.rehearsed, truths, leads(problem), half_a_count(problem, truths))
     return problem.scale.back(calibrated(combined, conformal), axis=0)
 
 

@@ -119,7 +119,7 @@ def work(
     answers, failed = fit_all(models, problem, before.get("models", {}))
     combined = combine(problem, answers)
     truths = rehearsal_truths(problem)
-    conformal = calibrate(combined.rehearsed, truths, leads(problem))
+    conformal = calibrate(combined.rehearsed, truths, leads(problem), half_a_count(problem, truths))
     learned = Learned(
         target=target,
         freq=whole.freq,
@@ -176,6 +176,14 @@ def with_median_nowcast(panel: Panel, nowcast_draws: Floats) -> Panel:
 def leads(problem: Problem) -> tuple[int, ...]:
     """Weeks until the truth of each anchor is known."""
     return tuple(-(-a // problem.weekly_step) for a in problem.anchors)
+
+
+def half_a_count(problem: Problem, truths: Floats) -> Floats:
+    """Half of one event in a level, root scale, around past truths (origin, territory, anchor); zero for rates."""
+    if not problem.is_count:
+        return np.zeros(truths.shape)
+    slope = problem.scale.slope(np.moveaxis(np.nan_to_num(truths), 1, -1))
+    return np.asarray(np.moveaxis(0.5 / problem.window / slope, -1, 1))
 
 
 def calibrated(combined: Combined, conformal: Conformal) -> Floats:
