@@ -134,14 +134,14 @@ def sentence(explanation: Explanation, place: tuple[int, ...] = ()) -> Sentence:
         adds most in the direction of the change, the remainder included.
     """
     median, reference = float(explanation.published[place]), float(explanation.reference[place])
-    shown: dict[str, Parameter] = {"median": round(median, 1), "reference": round(reference, 1)}
+    shown: dict[str, Parameter] = {"median": round(median, 1) + 0.0, "reference": round(reference, 1) + 0.0}
     change = median - reference
     if abs(change) <= _STEADY * max(abs(reference), 1.0):
         return Sentence("explain.steady", shown)
     amounts = {name: float(explanation.parts[(i, *place)]) for i, name in enumerate(explanation.groups)}
     amounts["remainder"] = float(explanation.remainder[place])
     driver = max(amounts, key=lambda name: amounts[name] * np.sign(change))
-    shown |= {"driver": driver, "amount": round(amounts[driver], 1)}
+    shown |= {"driver": driver, "amount": round(amounts[driver], 1) + 0.0}
     return Sentence("explain.rise" if change > 0 else "explain.fall", shown)
 
 

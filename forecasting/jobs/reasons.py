@@ -164,7 +164,8 @@ def _week_median(draws: Floats, day: int) -> float:
 
 def _document(found: Explanation, place: int, days: Sequence[int], target: str) -> dict[str, Any]:
     def shown(values: Floats) -> list[float]:
-        return [round(float(v), 3) for v in values]
+        # No negative zero: a document that was stored and read again has none.
+        return [round(float(v), 3) + 0.0 for v in values]
 
     words = sentence(found, (place, 0))
     about = {"days": int(days[0]), "signal": target.partition(":")[0]}
