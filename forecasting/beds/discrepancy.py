@@ -14,6 +14,9 @@ doi:10.1175/1520-0450(1972)011<1203:TUOMOS>2.0.CO;2). What the regression forese
 takes the residuals of one past start, so that errors keep the shape of a path, mirrored by chance and scaled so that
 with the chance of single departures, which the draws have already, they are as wide as past errors were, and a
 little more for the coefficients being estimates.
+
+Errors far out of proportion are those of wrong numbers (a week of admissions that a correction takes back), not of
+departures; they are held at `FARTHEST` robust standard deviations, so that no line is drawn through them or beyond.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ FEWEST_STARTS = 28
 HALF_LIFE_DAYS = 120.0
 RIDGE_STARTS = 6.0
 LATELY_DAYS = 3
+FARTHEST = 4.0
+LEAST_SPREAD = 0.01
 
 
 def past_errors(stock: Floats, admissions: Floats, hazards: Floats, inflow: float, horizon: int) -> Floats:
@@ -55,7 +60,21 @@ def past_errors(stock: Floats, admissions: Floats, hazards: Floats, inflow: floa
     for lag in range(horizon):
         expected[:, lag:] += came[:, : horizon - lag] * present[min(lag, len(present) - 1)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(expected >= 1.0, (truth - expected) / expected, np.nan))
+        return _held(np.where(expected >= 1.0, (truth - expected) / expected, np.nan))
+
+
+def _held(errors: Floats) -> Floats:
+    """Hold the errors of each horizon within `FARTHEST` robust standard deviations of their median."""
+    out = errors.copy()
+    for h in range(errors.shape[1]):
+        known = errors[np.isfinite(errors[:, h]), h]
+        if len(known) == 0:
+            continue
+        middle = float(np.median(known))
+        # 1.4826 median absolute deviations are a standard deviation where errors are normal.
+        reach = FARTHEST * max(1.4826 * float(np.median(np.abs(known - middle))), LEAST_SPREAD)
+        out[:, h] = np.clip(errors[:, h], middle - reach, middle + reach)
+    return out
 
 
 def _left(admissions: Floats, present: Floats, horizon: int) -> Floats:

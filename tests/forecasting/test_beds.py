@@ -221,3 +221,21 @@ def test_a_perfect_model_adds_nothing_beyond_the_chance_it_has() -> None:
         np.where(np.arange(200)[:, None] < 5, errors, np.nan), known, np.zeros(14), 50, rng
     )
     assert not few.any()
+
+
+def test_admissions_that_turn_out_wrong_do_not_throw_the_beds_foreseen() -> None:
+    rng = np.random.default_rng(4)
+    hazards = np.full(60, 0.1)
+    admissions = rng.poisson(20.0, 200).astype(float)
+    stock = np.convolve(admissions, 0.9 ** np.arange(60))[:200]
+    wrong = admissions.copy()
+    wrong[-7:] = 4.0
+    weekday = np.arange(200) % 7
+    foreseen = []
+    for told in (admissions, wrong):
+        errors = past_errors(stock, told, hazards, 1.0, 14)
+        known = known_at_start(errors, weekday, np.zeros(214))
+        paths = draw_error_paths(errors, known, np.zeros(14), 300, np.random.default_rng(1))
+        foreseen.append(np.median(paths, axis=1))
+    assert np.all(np.abs(foreseen[1]) < 0.25)
+    assert np.all(np.abs(np.diff(foreseen[1])) < 0.1)

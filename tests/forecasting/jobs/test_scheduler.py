@@ -83,10 +83,6 @@ def test_a_new_day_of_a_signal_starts_a_run_and_more_of_the_same_day_does_not(
     assert not one.look(filled)
 
 
-@pytest.mark.xfail(
-    reason="known fault: when a surge of admissions is taken back, beds of the next days still read red",
-    strict=True,
-)
 def test_a_colour_goes_down_only_when_two_cycles_of_the_same_hour_agree(
     filled: Connection, world_url: str, clock: HandClock
 ) -> None:
