@@ -1,4 +1,4 @@
-"""Scores of a published distribution: what "good" means here, and nothing else.
+"""Scores of published quantiles: what "good" means here, and nothing else.
 
 The currency is the weighted interval score (WIS) of Bracher et al. 2021
 (doi:10.1371/journal.pcbi.1008618). For a median ``m`` and ``K`` central intervals ``[l_k, u_k]`` of level
@@ -12,11 +12,12 @@ overprediction (the forecast was too high) and underprediction. Weights, parts a
 are those of the R package ``scoringutils`` (Bosse et al. 2022, doi:10.48550/arXiv.2205.07090).
 
 Scores on the log scale are scores of ``log(1 + x)`` (Bosse et al. 2023, doi:10.1371/journal.pcbi.1011393);
-they weigh a relative error alike in a small and a large territory. Scores of events live in
+they weigh a relative error alike in a small and a large territory. Scores of draws live in
+:mod:`forecasting.draw_scoring`, comparisons of models in :mod:`forecasting.relative_scoring`, scores of events in
 :mod:`forecasting.event_scoring`.
 
-Everything takes and gives plain arrays; the quantile level or the draw is the last axis, and an unknown
-observation (NaN) gives an unknown score (NaN), never a zero.
+Everything takes and gives plain arrays; the quantile level is the last axis, and an unknown observation (NaN) gives
+an unknown score (NaN), never a zero.
 
 >>> import numpy as np
 >>> quantiles = np.array([[-1.0, 0.0, 1.0, 2.0, 3.0]])
@@ -203,36 +204,6 @@ def interval_coverage(quantiles: ArrayLike, levels: ArrayLike, observed: ArrayLi
     return np.where(np.isnan(truth) | np.isnan(lower) | np.isnan(upper), np.nan, inside)
 
 
-def pit_of_draws(draws: ArrayLike, observed: ArrayLike, rng: np.random.Generator | None = None) -> Floats:
-    """Probability integral transform of draws; randomised inside ties, as counts need.
-
-    ``P(X < y) + v P(X = y)`` with ``v`` uniform on [0, 1] (Czado, Gneiting & Held 2009,
-    doi:10.1111/j.1541-0420.2009.01191.x); uniform if the forecast is calibrated. The observation is taken as
-    one more exchangeable member among the draws, so that 0 and 1 have no mass with few draws.
-
-    Parameters
-    ----------
-    draws : array_like, shape (..., draw)
-        Draws of the forecast.
-    observed : array_like, shape (...)
-        What happened.
-    rng : numpy.random.Generator, optional
-        Source of ``v``; without it ``v`` is one half (a deterministic mid-PIT).
-
-    Returns
-    -------
-    ndarray, shape (...)
-        Between 0 and 1; NaN where the observation is unknown.
-    """
-    members = np.asarray(draws, dtype=np.float64)
-    truth = np.asarray(observed, dtype=np.float64)
-    below = (members < truth[..., None]).sum(axis=-1)
-    ties = (members == truth[..., None]).sum(axis=-1)
-    inside = np.full(truth.shape, 0.5) if rng is None else rng.random(truth.shape)
-    pit = (below + inside * (ties + 1)) / (members.shape[-1] + 1)
-    return np.where(np.isnan(truth) | np.isnan(members).any(axis=-1), np.nan, pit)
-
-
 def pit_of_quantiles(
     quantiles: ArrayLike, levels: ArrayLike, observed: ArrayLike, rng: np.random.Generator | None = None
 ) -> Floats:
@@ -272,110 +243,6 @@ def pit_of_quantiles(
         share = np.where(between, (truth - left) / (right - left), place)
     pit = low + share * (high - low)
     return np.where(np.isnan(truth) | np.isnan(predicted).any(axis=-1), np.nan, pit)
-
-
-def crps_of_draws(draws: ArrayLike, observed: ArrayLike, *, fair: bool = False) -> Floats:
-    """Continuous ranked probability score of draws.
-
-    ``mean |X - y| - 1/2 mean |X - X'|`` (Gneiting & Raftery 2007, doi:10.1198/016214506000001437), with the
-    double mean by sorting, so in ``n log n``.
-
-    Parameters
-    ----------
-    draws : array_like, shape (..., draw)
-        Draws of the forecast.
-    observed : array_like, shape (...)
-        What happened.
-    fair : bool
-        Divide the spread by ``n (n - 1)`` rather than ``n²``: unbiased for the distribution behind the draws
-        (Ferro 2014), to compare forecasts with different numbers of draws.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        In the unit of the observations.
-    """
-    members = np.sort(np.asarray(draws, dtype=np.float64), axis=-1)
-    truth = np.asarray(observed, dtype=np.float64)
-    count = members.shape[-1]
-    error = np.abs(members - truth[..., None]).mean(axis=-1)
-    rank = 2.0 * np.arange(1, count + 1) - count - 1.0
-    pairs = count * (count - 1) if fair else count * count
-    result: Floats = error - (members * rank).sum(axis=-1) / pairs
-    return result
-
-
-def ratio_of_sums(scores: ArrayLike, baseline: ArrayLike) -> float:
-    """Relative score of one model: summed score over the baseline's, on the tasks both have.
-
-    Parameters
-    ----------
-    scores, baseline : array_like, same shape
-        Scores per task, NaN where a model has none.
-
-    Returns
-    -------
-    float
-        Under 1 is better than the baseline; NaN without a common task.
-    """
-    ours, theirs = np.asarray(scores, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
-    common = np.isfinite(ours) & np.isfinite(theirs)
-    total = float(theirs[common].sum())
-    if not common.any():
-        return float("nan")
-    if total == 0.0:
-        return 1.0 if float(ours[common].sum()) == 0.0 else float("inf")
-    return float(ours[common].sum()) / total
-
-
-def pairwise_ratios(scores: ArrayLike) -> Floats:
-    """Ratio of summed scores of every pair of models on their common tasks.
-
-    Parameters
-    ----------
-    scores : array_like, shape (model, task)
-        Scores, NaN where a model has no forecast of the task.
-
-    Returns
-    -------
-    ndarray, shape (model, model)
-        Row over column; 1 on the diagonal, NaN without a common task.
-    """
-    table = np.asarray(scores, dtype=np.float64)
-    known = np.isfinite(table)
-    filled = np.where(known, table, 0.0)
-    ours = filled @ known.T.astype(np.float64)
-    common = known.astype(np.float64) @ known.T.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(common > 0, ours / ours.T, np.nan)
-    both_zero = (ours == 0.0) & (ours.T == 0.0) & (common > 0)
-    return np.where(both_zero | np.eye(table.shape[0], dtype=bool), 1.0, ratios)
-
-
-def relative_scores(scores: ArrayLike, baseline: int | None = None) -> Floats:
-    """Relative score of each model as the geometric mean of its pairwise ratios.
-
-    Cramer et al. 2022 (doi:10.1073/pnas.2113561119), as ``scoringutils`` computes it: the mean runs over all
-    models, the model itself included, and scaling divides by the baseline's own value.
-
-    Parameters
-    ----------
-    scores : array_like, shape (model, task)
-        Scores, NaN where a model has no forecast of the task.
-    baseline : int, optional
-        Row of the yardstick; its relative score is then 1.
-
-    Returns
-    -------
-    ndarray, shape (model,)
-        Under 1 is better than the baseline (or than the field, without one).
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(pairwise_ratios(scores))
-    known = np.isfinite(logs)
-    mean = np.where(known, logs, 0.0).sum(axis=1) / known.sum(axis=1)
-    skill: Floats = np.exp(mean if baseline is None else mean - mean[baseline])
-    return skill
 
 
 def _checked_levels(levels: ArrayLike, expected: int) -> Floats:

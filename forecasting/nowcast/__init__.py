@@ -6,8 +6,10 @@ to come.
 
 - :mod:`.triangle`: values by date and delay, from vintages or revisions;
 - :mod:`.delays`: completeness by delay (chain ladder), shrunk for thin territories;
-- :mod:`.point`: expected finals, tuned on past nowcasts;
+- :mod:`.point`: expected finals;
+- :mod:`.tuning`: the choices behind them, made on past nowcasts;
 - :mod:`.dispersion`: error model and draws;
+- :mod:`.past_errors`: the error model fitted to past nowcasts;
 - :mod:`.nowcasting`: the nowcast, and what to do without a triangle;
 - :mod:`.tail`: draws for the newest periods of a panel, from a frame with all its revisions;
 - :mod:`.evaluation`: scores of nowcasts on past vintages;

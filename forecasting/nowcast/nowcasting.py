@@ -1,8 +1,9 @@
 """The nowcast itself: draws of the final values of the dates not yet complete.
 
-Steps: completeness by delay (:mod:`.delays`), expected finals and their tuning on past nowcasts
-(:mod:`.point`), error model and draws (:mod:`.dispersion`). Without a usable triangle the nowcast says on
-what else it rests (its *basis*), from a completeness learnt elsewhere, a usual delay, or nothing.
+Steps: completeness by delay (:mod:`.delays`), expected finals (:mod:`.point`) and their tuning on past nowcasts
+(:mod:`.tuning`), the errors of these (:mod:`.past_errors`), and draws as wrong as they were (:mod:`.dispersion`).
+Without a usable triangle the nowcast says on what else it rests (its *basis*): a completeness learnt elsewhere, a
+usual delay, or nothing.
 """
 
 from __future__ import annotations
@@ -14,16 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.nowcast.delays import Completeness, estimate_completeness
-from forecasting.nowcast.dispersion import draw_finals, estimate_dispersion
-from forecasting.nowcast.point import (
-    PastNowcasts,
-    Tuning,
-    cells_at,
-    default_tuning,
-    expected_final,
-    tune_on_past,
-)
+from forecasting.nowcast.dispersion import draw_finals
+from forecasting.nowcast.past_errors import estimate_dispersion
+from forecasting.nowcast.point import Tuning, cells_at, default_tuning, expected_final
 from forecasting.nowcast.triangle import Dates, Floats, ReportingTriangle
+from forecasting.nowcast.tuning import PastNowcasts, tune_on_past
 
 Basis = Literal["estimated", "pooled", "assumed", "identity"]
 

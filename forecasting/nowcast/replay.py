@@ -25,7 +25,8 @@ from forecasting.models.base import Model
 from forecasting.models.persistence import Persistence
 from forecasting.nowcast.tail import LONGEST_DELAY
 from forecasting.panel import Floats, Panel
-from forecasting.scoring import interval_coverage, wis
+from forecasting.relative_scoring import ratio_of_sums
+from forecasting.scoring import absolute_error_of_median, interval_coverage, wis
 from forecasting.transforms import trailing_mean
 
 LEVELS = np.asarray(QUANTILE_LEVELS)
@@ -206,12 +207,12 @@ def forecast_table(found: Sequence[Moment], periods: dict[str, NDArray[np.bool_]
 
 
 def _scores(q: Floats, base: Floats, truth: Floats) -> dict[str, float]:
-    score, middle = wis(q, LEVELS, truth), q[:, LEVELS.size // 2]
+    score = wis(q, LEVELS, truth)
     cover = {f"{c:.0%}": 100 * float(interval_coverage(q, LEVELS, truth, c).mean()) for c in (0.5, 0.8, 0.95)}
     return {
         "WIS": float(score.mean()),
-        "relative WIS": float(score.sum() / wis(base, LEVELS, truth).sum()),
-        "MAE": float(np.abs(middle - truth).mean()),
-        "bias": float((middle - truth).sum() / truth.sum()),
+        "relative WIS": ratio_of_sums(score, wis(base, LEVELS, truth)),
+        "MAE": float(absolute_error_of_median(q, LEVELS, truth).mean()),
+        "bias": float((q[:, LEVELS.size // 2] - truth).sum() / truth.sum()),
         **cover,
     }

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from forecasting import scoring
+from forecasting import draw_scoring, relative_scoring, scoring
 
 LEVELS = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
 QUANTILES = np.array([[-1.0, 0.0, 1.0, 2.0, 3.0], [-2.0, 1.0, 2.0, 2.0, 4.0], [-2.0, 0.0, 3.0, 3.0, 4.0]])
@@ -100,7 +100,7 @@ def test_pit_of_calibrated_counts_is_uniform() -> None:
     """Poisson draws with a small mean: only the randomised PIT is uniform."""
     rng = np.random.default_rng(4)
     draws, observed = rng.poisson(1.5, (4000, 200)), rng.poisson(1.5, 4000)
-    pit = scoring.pit_of_draws(draws, observed, rng)
+    pit = draw_scoring.pit_of_draws(draws, observed, rng)
     assert stats.kstest(pit, "uniform").pvalue > 0.01
     quantiles = stats.poisson.ppf(HUB_LEVELS, 40.0)
     many = rng.poisson(40.0, 4000)
@@ -123,16 +123,18 @@ def test_crps_of_draws_against_the_double_sum() -> None:
     draws, y = rng.gamma(2, 3, (5, 40)), rng.gamma(2, 3, 5)
     pairs = np.abs(draws[:, :, None] - draws[:, None, :]).sum(axis=(1, 2))
     error = np.abs(draws - y[:, None]).mean(axis=1)
-    np.testing.assert_allclose(scoring.crps_of_draws(draws, y), error - pairs / (2 * 40 * 40))
-    np.testing.assert_allclose(scoring.crps_of_draws(draws, y, fair=True), error - pairs / (2 * 40 * 39))
+    np.testing.assert_allclose(draw_scoring.crps_of_draws(draws, y), error - pairs / (2 * 40 * 40))
+    np.testing.assert_allclose(draw_scoring.crps_of_draws(draws, y, fair=True), error - pairs / (2 * 40 * 39))
 
 
 def test_relative_scores_on_common_tasks_by_hand() -> None:
     """Three models, one with a gap: ratios from common tasks only, then geometric means as scoringutils."""
     scores = np.array([[1.0, 1.0, 4.0], [2.0, 2.0, np.nan], [1.0, 4.0, 4.0]])
     ratios = np.array([[1, 2 / 4, 6 / 9], [2, 1, 4 / 5], [9 / 6, 5 / 4, 1]])
-    np.testing.assert_allclose(scoring.pairwise_ratios(scores), ratios)
+    np.testing.assert_allclose(relative_scoring.pairwise_ratios(scores), ratios)
     means = np.prod(ratios, axis=1) ** (1 / 3)
-    np.testing.assert_allclose(scoring.relative_scores(scores), means, atol=1e-12)
-    np.testing.assert_allclose(scoring.relative_scores(scores, baseline=2), means / means[2], atol=1e-12)
-    assert scoring.ratio_of_sums(scores[1], scores[2]) == pytest.approx(4 / 5)
+    np.testing.assert_allclose(relative_scoring.relative_scores(scores), means, atol=1e-12)
+    np.testing.assert_allclose(
+        relative_scoring.relative_scores(scores, baseline=2), means / means[2], atol=1e-12
+    )
+    assert relative_scoring.ratio_of_sums(scores[1], scores[2]) == pytest.approx(4 / 5)

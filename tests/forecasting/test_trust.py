@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from api.texts import has, say
-from forecasting.scoring import pit_of_draws
+from forecasting.draw_scoring import pit_of_draws
 from forecasting.trust import (
     BETS,
     Cause,
