@@ -16,8 +16,9 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from forecasting.coherence import hierarchy, reconciled_means
+from forecasting.coherence import reconciled_means
 from forecasting.forecast import with_median_nowcast
+from forecasting.hierarchy import hierarchy
 from forecasting.jobs.forecaster import Lesson, learn_target, narrowed
 from forecasting.learned import Learned
 from forecasting.panel import Panel

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from forecasting.coherence import (
     Floats,
-    hierarchy,
     ordered_by_errors,
     reconcile,
     reconciled_means,
     shrunk_covariance,
 )
+from forecasting.hierarchy import hierarchy
 from forecasting.scoring import interval_coverage, wis
 from forecasting.sharing import deal_out
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.leadlag import POOLED, Floats, LeadLag, atlas, smoothed_growth
+from forecasting.growth_correlation import smoothed_growth
+from forecasting.leadlag import POOLED, Floats, LeadLag, atlas
 
 
 def _epidemic(steps: int, people: int, rng: np.random.Generator, level: float) -> Floats:
