@@ -21,13 +21,22 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecasting.tidy_frame import FrameError, checked_rows, utc_moment
+from forecasting.grid import (
+    PERIOD_DAYS,
+    filled,
+    kind_of,
+    moment_known,
+    populations,
+    regular_dates,
+    usual_freq,
+)
+from forecasting.tidy_frame import FrameError, checked_rows
 
 __all__ = ["DateLike", "FrameError", "Freq", "Kind", "Panel", "checked_rows", "day"]
 
@@ -36,8 +45,6 @@ Kind = Literal["count", "rate"]
 Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
 DateLike = str | np.datetime64 | pd.Timestamp | datetime.date
-
-PERIOD_DAYS: Mapping[str, int] = {"D": 1, "W": 7}
 
 
 def day(date: DateLike) -> np.datetime64:
@@ -132,18 +139,18 @@ class Panel:
             Naming the column, and the row by its index in the frame.
         """
         rows = checked_rows(frame)
-        moment = _moment(as_of, rows)
+        moment = moment_known(as_of, rows)
         rows = rows[rows["date"] <= moment]
         if "reported_at" in rows.columns:
             rows = rows[rows["reported_at"] <= moment].sort_values("reported_at", kind="stable")
             rows = rows.drop_duplicates(["territory", "date", "signal"], keep="last")
         if rows.empty:
             raise FrameError(f"column 'date': no row is known at {moment.date()}")
-        chosen = freq or _guess_freq(rows)
-        dates = _grid(rows["date"], chosen, moment)
+        chosen = freq or usual_freq(rows)
+        dates = regular_dates(rows["date"], chosen, moment)
         territories = tuple(sorted(rows["territory"].unique()))
         signals = tuple(sorted(rows["signal"].unique()))
-        values = _fill(rows, dates, territories, signals)
+        values = filled(rows, dates, territories, signals)
         exists = np.asarray(np.isfinite(values).any(axis=0), dtype=np.bool_)
         return cls(
             dates=dates,
@@ -153,8 +160,8 @@ class Panel:
             values=values,
             exists=exists,
             as_of=np.datetime64(moment.date(), "D"),
-            population=_population(rows, territories, population),
-            kinds={s: _kind(values[:, :, k], (kinds or {}).get(s)) for k, s in enumerate(signals)},
+            population=populations(rows, territories, population),
+            kinds={s: kind_of(values[:, :, k], (kinds or {}).get(s)) for k, s in enumerate(signals)},
         )
 
     @property
@@ -216,88 +223,3 @@ class Panel:
             values=self.values[:, :, keep].copy(),
             exists=self.exists[:, keep].copy(),
         )
-
-
-def _moment(as_of: DateLike | None, rows: pd.DataFrame) -> pd.Timestamp:
-    if as_of is None:
-        last = rows["date"].max()
-        if "reported_at" in rows.columns:
-            last = max(last, rows["reported_at"].max())
-        moment = pd.Timestamp(last)
-    else:
-        try:
-            moment = utc_moment(as_of)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise FrameError(f"as_of {as_of!r} is not a date that can be read: write 2021-01-31") from error
-    # A bare date means the end of that day.
-    return moment if moment != moment.normalize() else moment + pd.Timedelta(days=1) - pd.Timedelta(1, "ns")
-
-
-def _guess_freq(rows: pd.DataFrame) -> Freq:
-    """Days or weeks, by the usual distance between two dates of the same series."""
-    dates = (
-        rows[["territory", "signal", "date"]].drop_duplicates().sort_values(["territory", "signal", "date"])
-    )
-    steps = dates.groupby(["territory", "signal"], sort=False)["date"].diff().dt.days.dropna().to_numpy()
-    if len(steps) == 0:
-        raise FrameError("column 'date': one date only a series, so freq must be given: D or W")
-    usual = float(np.median(steps))
-    if usual < 4:
-        return "D"
-    if usual <= 10 or bool(np.all(steps % 7 == 0)):
-        return "W"
-    raise FrameError(f"column 'date': dates are usually {usual:.0f} days apart; a panel has days or weeks")
-
-
-def _grid(dates: pd.Series, freq: Freq, moment: pd.Timestamp) -> Dates:
-    period = PERIOD_DAYS[freq]
-    days = np.sort(dates.unique()).astype("datetime64[D]")
-    if freq == "W":
-        all_days = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
-        usual = int(np.bincount(all_days % period, minlength=period).argmax())
-        off = all_days % period != usual
-        if off.any():
-            at = int(np.argmax(off))
-            raise FrameError(
-                f"column 'date', row {dates.index[at]}: {dates.iloc[at].date()} is a {dates.iloc[at].day_name()}, "
-                f"while weeks here are named by {dates.iloc[int(np.argmin(off))].day_name()} ({int(off.sum())} such "
-                "rows); name every week by the same weekday"
-            )
-    elif len(days) > 2 and bool(np.all(np.diff(days).astype(int) % PERIOD_DAYS["W"] == 0)):
-        raise FrameError("column 'date': all dates are whole weeks apart, so freq is W, not D")
-    last = days[-1]
-    if freq == "D":
-        last = max(last, np.datetime64(moment.date(), "D"))
-    return cast(Dates, np.arange(days[0], last + 1, period, dtype="datetime64[D]"))
-
-
-def _fill(rows: pd.DataFrame, dates: Dates, territories: tuple[str, ...], signals: tuple[str, ...]) -> Floats:
-    values = np.full((len(dates), len(territories), len(signals)), np.nan)
-    period = int((dates[1] - dates[0]).astype(int)) if len(dates) > 1 else 1
-    days = rows["date"].to_numpy().astype("datetime64[D]")
-    time = (days - dates[0]).astype(int) // period
-    place = pd.Categorical(rows["territory"], categories=list(territories)).codes
-    kind = pd.Categorical(rows["signal"], categories=list(signals)).codes
-    values[time, place, kind] = rows["value"].to_numpy(float)
-    return values
-
-
-def _population(
-    rows: pd.DataFrame, territories: tuple[str, ...], given: Mapping[str, float] | None
-) -> Floats | None:
-    if given is None and "population" in rows.columns:
-        given = {str(t): float(p) for t, p in rows.groupby("territory")["population"].last().items()}
-    if given is None:
-        return None
-    found = np.array([float(given.get(t, np.nan)) for t in territories])
-    if not np.all(found > 0):
-        missing = [t for t, p in zip(territories, found, strict=True) if not p > 0]
-        raise FrameError(f"population is missing or not positive for {', '.join(missing[:5])}")
-    return found
-
-
-def _kind(values: Floats, given: Kind | None) -> Kind:
-    if given is not None:
-        return given
-    known = values[np.isfinite(values)]
-    return "count" if np.all(known == np.round(known)) else "rate"

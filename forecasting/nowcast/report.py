@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from forecasting.nowcast.replay import LEVELS, YARDSTICK, Moment, forecast_table, moments, replay, settled
 from forecasting.nowcast.tail import nowcast_tail
-from forecasting.panel import Floats, Panel, checked_rows
+from forecasting.panel import Floats, Panel
 from forecasting.scoring import interval_coverage, wis
 from forecasting.streams_of_chance import generator
+from forecasting.tidy_frame import checked_rows
 from infra.errors import MeteoError
 
 SIGNALS = ("ed_covid", "sos_covid")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from forecasting.nowcast.nowcasting import Nowcast, nowcast
 from forecasting.nowcast.triangle import Dates, Floats, Frequency, ReportingTriangle, triangle_of_rows
-from forecasting.panel import checked_rows
+from forecasting.tidy_frame import checked_rows
 
 LONGEST_DELAY: dict[str, int] = {"D": 14, "W": 6}
 _STEP_DAYS: dict[str, int] = {"D": 1, "W": 7}
