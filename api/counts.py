@@ -6,7 +6,7 @@ what must be hidden for one territory depends on what is shown of the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -109,8 +109,15 @@ def parted_stocks(connection: Connection, territory: str) -> frozenset[str]:
 
 def threshold_of(source: str, agreements: Mapping[str, Agreement], default: int) -> int:
     """Return the threshold of a source, whose partners are joined by `+`: the strictest of theirs."""
+    return strictest(source.split("+"), agreements, default)
+
+
+def strictest(partners: Collection[str], agreements: Mapping[str, Agreement], default: int) -> int:
+    """Return the largest threshold among partners; the default for one without agreement, or for none."""
+    if not partners:
+        return default
     asked = []
-    for partner in source.split("+"):
+    for partner in partners:
         agreement = agreements.get(partner)
         if agreement is None:
             asked.append(default)

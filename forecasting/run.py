@@ -26,6 +26,8 @@ Params = Mapping[str, Any]
 
 COLOURS: tuple[Colour, ...] = ("green", "yellow", "orange", "red")
 HORIZON_DAYS = 14
+STOCK: Mapping[str, str] = {"conventional": "occupied_beds", "critical": "occupied_critical_beds"}
+"""Signal of the beds of each unit."""
 
 
 @dataclass(frozen=True)

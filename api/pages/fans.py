@@ -11,9 +11,8 @@ import pandas as pd
 
 from api.answers import BulletinOut, DayOut
 from api.pages.charts import FanPoint, bands_of, fan_chart
-from api.rendering import STOCK
 from api.texts import Language, say, write
-from forecasting.run import SeriesForecast
+from forecasting.run import STOCK, SeriesForecast
 from forecasting.store import Skill
 
 WEEK = 7

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from api.answers import BulletinOut
 from api.explaining import bars
 from api.pages.fans import cause_shown
-from api.rendering import STOCK
 from api.texts import Language, say, write
-from forecasting.run import SeriesForecast, Target
+from forecasting.run import STOCK, SeriesForecast, Target
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query, Request, Response
 from api.answers import ForecastsOut
 from api.asked import AskedTerritory, AsOf
 from api.problems import Problem, documented
-from api.rendering import Protection, protected_series, protection_of, run_ref, series_out
+from api.protection import Protection, protected_series, protection_of
+from api.rendering import run_ref, series_out
 from api.responses import answered, csv_answer, form_of, json_answer
 from api.room import room_of, series_of_run, shown_bulletin
 from api.scopes import PublicReader, Scope

@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from api.answers import BulletinOut, BulletinsOut
 from api.asked import AskedTerritory, AsOf
 from api.problems import Problem, documented
-from api.rendering import bulletin_out, protection_of
+from api.protection import protection_of
+from api.rendering import bulletin_out
 from api.responses import answered, json_answer, kept_answer, respond
 from api.room import room_of, shown_bulletin, shown_bulletins
 from api.scopes import PublicReader, Reader
