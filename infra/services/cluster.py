@@ -15,8 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import psycopg
 from psycopg import sql
@@ -24,7 +23,8 @@ from psycopg import sql
 from infra.errors import MeteoError
 from infra.services import ports
 from infra.services.exclusive import exclusively
-from infra.services.process import Record, ServiceProcess, last_lines
+from infra.services.folder_server import FolderServer
+from infra.services.process import ServiceProcess, last_lines
 
 _START_SECONDS = 60.0
 
@@ -46,7 +46,7 @@ class Programs(Protocol):
 
 
 @dataclass
-class PostgresCluster:
+class PostgresCluster(FolderServer):
     """One server and its folder.
 
     Parameters
@@ -63,6 +63,9 @@ class PostgresCluster:
         Whether clients must show the password kept in the folder. Without, anybody on this machine may
         connect: for tests only.
     """
+
+    # PostgreSQL's "fast" stop: it waits for no client.
+    _stop_signal: ClassVar[signal.Signals] = signal.SIGINT
 
     folder: Path
     programs: Programs
@@ -83,17 +86,6 @@ class PostgresCluster:
     def data(self) -> Path:
         """The server's data directory."""
         return self.folder / "data"
-
-    @property
-    def record(self) -> Record | None:
-        """The record of the server that runs on this folder, whoever started it; None when none runs."""
-        record = Record.read(self._record_path)
-        return record if record is not None and record.runs else None
-
-    @property
-    def owned(self) -> bool:
-        """Whether this object started the server."""
-        return self._process is not None
 
     def url(self, database: str = "meteo") -> str:
         """Return the address of a database of the running server.
@@ -131,43 +123,9 @@ class PostgresCluster:
                 self._ensure_database("meteo")
         return self
 
-    def stop(self) -> None:
-        """Stop the server of this folder, ending its clients' connections, whoever started it."""
-        process = self._running_process()
-        if process is not None:
-            process.stop()
-        self._process = None
-
-    def kill(self) -> None:
-        """End the server as a power cut would (for tests of what survives)."""
-        process = self._running_process()
-        if process is not None:
-            process.kill()
-        self._process = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.owned:
-            self.stop()
-
-    @property
-    def _record_path(self) -> Path:
-        return self.folder / "running.json"
-
     @property
     def _password_path(self) -> Path:
         return self.folder / "password"
-
-    def _running_process(self) -> ServiceProcess | None:
-        if self._process is not None:
-            return self._process
-        record = self.record
-        # SIGINT is PostgreSQL's "fast" stop: it waits for no client.
-        return None if record is None else ServiceProcess.found(record, signal.SIGINT)
 
     def _address(self, port: int, database: str) -> str:
         login = f"postgres:{self._password_path.read_text().strip()}" if self.with_password else "postgres"
@@ -253,7 +211,7 @@ class PostgresCluster:
                 command,
                 port=port,
                 log=self.log,
-                stop_signal=signal.SIGINT,
+                stop_signal=self._stop_signal,
                 detached=detached,
                 user=self.programs.account,
             )
@@ -271,8 +229,7 @@ class PostgresCluster:
     def _choose_port(self) -> int:
         if self.port is not None:
             return ports.require_free(self.port, "PostgreSQL", "stop that program, or choose another port")
-        former = Record.read(self._record_path)
-        return ports.choose_port(former.port if former else None)
+        return ports.choose_port(self._former_port())
 
     def _wait_until_ready(self, process: ServiceProcess, port: int) -> bool:
         deadline = time.monotonic() + _START_SECONDS

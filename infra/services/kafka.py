@@ -18,15 +18,15 @@ import shutil
 import subprocess
 import uuid
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from infra.errors import MeteoError
 from infra.services import ports
 from infra.services.exclusive import exclusively
+from infra.services.folder_server import FolderServer
 from infra.services.jars import Say, kafka_jars
 from infra.services.machine import check_machine
-from infra.services.process import Record, ServiceProcess, last_lines
+from infra.services.process import ServiceProcess, last_lines
 
 _START_SECONDS = 60.0
 
@@ -63,7 +63,7 @@ log.cleaner.dedupe.buffer.size=16777216
 """
 
 
-class KafkaBroker:
+class KafkaBroker(FolderServer):
     """One broker and its folder.
 
     Parameters
@@ -87,14 +87,7 @@ class KafkaBroker:
         self._heap = heap
         self._say = say
         self._data = self.folder / "data"
-        self._record_path = self.folder / "running.json"
         self._process: ServiceProcess | None = None
-
-    @property
-    def record(self) -> Record | None:
-        """The record of the broker that runs on this folder, whoever started it; None when none runs."""
-        record = Record.read(self._record_path)
-        return record if record is not None and record.runs else None
 
     @property
     def bootstrap(self) -> str:
@@ -109,11 +102,6 @@ class KafkaBroker:
         if record is None:
             raise MeteoError(f"no Kafka broker runs on {self.folder}; start one with `meteo services up`")
         return f"{ports.LOOPBACK}:{record.port}"
-
-    @property
-    def owned(self) -> bool:
-        """Whether this object started the broker."""
-        return self._process is not None
 
     def start(self, *, detached: bool = False) -> Self:
         """Start the broker and return when it answers; join the one already running on this folder.
@@ -141,35 +129,6 @@ class KafkaBroker:
             self._format_once(command)
             self._launch(command, detached)
         return self
-
-    def stop(self) -> None:
-        """Stop the broker of this folder in good order, whoever started it."""
-        process = self._running_process()
-        if process is not None:
-            process.stop()
-        self._process = None
-
-    def kill(self) -> None:
-        """End the broker as a power cut would (for tests of what survives)."""
-        process = self._running_process()
-        if process is not None:
-            process.kill()
-        self._process = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.owned:
-            self.stop()
-
-    def _running_process(self) -> ServiceProcess | None:
-        if self._process is not None:
-            return self._process
-        record = self.record
-        return None if record is None else ServiceProcess.found(record)
 
     def _check_joined_port(self) -> None:
         record = self.record
@@ -259,8 +218,7 @@ class KafkaBroker:
             return ports.require_free(
                 self._wanted_port, "Kafka", "stop that program, or choose another port with --kafka-port"
             )
-        former = Record.read(self._record_path)
-        return ports.choose_port(former.port if former else None)
+        return ports.choose_port(self._former_port())
 
 
 def _java() -> str:
