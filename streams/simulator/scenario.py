@@ -7,6 +7,7 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -127,9 +128,9 @@ class Scenario:
         raise MeteoError(f"no partner {key!r}: one of {', '.join(p.key for p in self.partners)}")
 
 
-def _product(values: object) -> float:
+def _product(values: Iterable[float]) -> float:
     out = 1.0
-    for value in values:  # type: ignore[attr-defined]  # any iterable of floats
+    for value in values:
         out *= value
     return out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from forecasting.run import (
     Target,
     TerritoryBulletin,
     Trust,
+    Unit,
     VigilanceDay,
 )
 from forecasting.store import RunDraft, RunPlan, write_run
@@ -138,7 +139,7 @@ def colour_of(chance: float) -> Colour:
     return "orange" if chance < 0.6 else "red"
 
 
-def _units(story: Story) -> Mapping[str, tuple[float, float, float]]:
+def _units(story: Story) -> Mapping[Unit, tuple[float, float, float]]:
     """Return (median on day 0, growth, free) by unit."""
     return {
         "conventional": (story.needed * 6.2, 1 + (story.growth - 1) * 0.7, story.free * 7.4),
@@ -215,7 +216,7 @@ def _days(story: Story, origin: date) -> list[VigilanceDay]:
                 VigilanceDay(
                     territory=story.territory,
                     facility="",
-                    unit=unit,  # type: ignore[arg-type]  # the two keys above
+                    unit=unit,
                     day=origin + timedelta(days=horizon),
                     horizon=horizon,
                     colour=colour,
@@ -334,8 +335,3 @@ def populate(connection: Connection) -> RunRecord:
     observe(connection, "chu", "occupied_critical_beds", weeks_of(14.5))
     observe(connection, "chu", "occupied_beds", weeks_of(91))
     return publish(connection)
-
-
-def louder(story: Story, needed: float) -> Story:
-    """Return the same story with more beds needed."""
-    return replace(story, needed=needed)

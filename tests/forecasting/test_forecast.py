@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,9 +35,9 @@ def epidemic_frame(
     return pd.concat(rows, ignore_index=True)
 
 
-def run(frame: pd.DataFrame, **given: object) -> Forecast:
-    options: dict[str, object] = {"horizons": range(15), "draws": 200, "rng": 3, **given}
-    return forecast(frame, "admissions", **options)  # type: ignore[arg-type]  # keywords gathered by the test
+def run(frame: pd.DataFrame, **given: Any) -> Forecast:
+    options: dict[str, Any] = {"horizons": range(15), "draws": 200, "rng": 3, **given}
+    return forecast(frame, "admissions", **options)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -112,10 +113,10 @@ def test_pooled_quantiles_answer_today_and_rehearse(problem: Problem) -> None:
     assert np.isfinite(answer.rehearsed).all(axis=(1, 2, 3)).mean() > 0.5
 
 
-def _answer(problem: Problem, name: str, off: float, **given: object) -> Fitted:
+def _answer(problem: Problem, name: str, off: float, **given: Any) -> Fitted:
     calm = Persistence().fit(problem, {})
     rehearsed = calm.rehearsed + off * (rehearsal_truths(problem)[..., None] - calm.rehearsed)
-    return replace(calm, model=name, rehearsed=rehearsed, **given)  # type: ignore[arg-type] # fields by name
+    return replace(calm, model=name, rehearsed=rehearsed, **given)
 
 
 def _record(problem: Problem, answers: list[Fitted]) -> Record:

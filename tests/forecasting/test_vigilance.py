@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.run import COLOURS, Colour, VigilanceDay
+from forecasting.run import COLOURS, Colour, Unit, VigilanceDay
 from forecasting.vigilance import DEFAULT_RULES, ColourRules, confirmed, headline, raw_colour, severity
 from infra.errors import MeteoError
 
@@ -17,12 +17,12 @@ probabilities = st.floats(0, 1)
 colours = st.sampled_from([*COLOURS, "grey"])
 
 
-def day(horizon: int, colour: Colour, unit: str = "conventional", facility: str = "") -> VigilanceDay:
+def day(horizon: int, colour: Colour, unit: Unit = "conventional", facility: str = "") -> VigilanceDay:
     """Return a day of a unit."""
     return VigilanceDay(
         territory="44",
         facility=facility,
-        unit=unit,  # type: ignore[arg-type]  # the tests write it right
+        unit=unit,
         day=date(2020, 11, 1) + timedelta(days=horizon),
         horizon=horizon,
         colour=colour,

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from infra.command_line import build_app
@@ -43,11 +44,12 @@ def test_compose_sets_only_what_can_be_set(compose: dict[str, Any]) -> None:
 
 
 def test_compose_starts_commands_that_exist(compose: dict[str, Any]) -> None:
-    commands = get_command(build_app()).commands  # type: ignore[attr-defined]  # the frame is a group
+    frame = get_command(build_app())
+    assert isinstance(frame, TyperGroup)
     for name in ("worker", "forecaster", "api"):
         program, command = compose["services"][name]["command"]
         assert program == "meteo"
-        assert command in commands
+        assert command in frame.commands
 
 
 def test_compose_publishes_on_the_loopback_address_only(compose: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
@@ -119,8 +119,8 @@ def latest(events: Iterable[Envelope], as_of: datetime) -> list[Envelope]:
 def daily(events: Iterable[Envelope], signal: str, syndrome: str, as_of: datetime) -> dict[date, float]:
     """Return the counts by day at a moment, by the plain rule; days without any event of the signal are absent."""
     standing = [e for e in latest(events, as_of) if e.signal == signal]
-    counts: Counter[date] = Counter()
+    counts: defaultdict[date, float] = defaultdict(float)
     for event in standing:
         ours = (syndrome == "all" and event.individual) or (event.code or "other") == syndrome
-        counts[event.reference_date] += event.value if ours else 0  # type: ignore[assignment]  # counts may be rates
+        counts[event.reference_date] += event.value if ours else 0.0
     return dict(counts)

@@ -87,7 +87,8 @@ def test_what_is_written_is_read_back(connection: Connection) -> None:
     assert pair is not None
     assert np.array_equal(pair[1].quantiles, written.series[0].quantiles)
     assert pair[1].draws is not None
-    assert np.array_equal(pair[1].draws, written.series[0].draws)  # type: ignore[arg-type]  # it has draws
+    assert written.series[0].draws is not None
+    assert np.array_equal(pair[1].draws, written.series[0].draws)
     assert store.targets(connection, "44") == ["admissions:covid"]
     assert store.run(connection, record.id) == record
     assert store.bulletin(connection, record.id, "44") == written.bulletins[0]

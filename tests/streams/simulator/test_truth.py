@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -248,9 +249,9 @@ def test_truth_adds_up_to_its_series(years: Simulation) -> None:
         ({"start": date(2026, 5, 1)}, "after its first live day"),
     ],
 )
-def test_wrong_scenarios_say_why(wrong: dict[str, object], told: str) -> None:
+def test_wrong_scenarios_say_why(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(MeteoError, match=told):
-        scenario(**wrong)  # type: ignore[arg-type]  # wrong on purpose
+        scenario(**wrong)
 
 
 def test_periods_outside_the_scenario_say_why(world: Scenario) -> None:

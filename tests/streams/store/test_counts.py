@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -23,14 +24,14 @@ DAY = timedelta(days=1)
 START, END = date(2020, 8, 1), date(2020, 11, 1)
 
 
-def read(connection: Connection, signal: str, syndrome: str, as_of: datetime, **more: object) -> pd.DataFrame:
-    wanted: dict[str, object] = {"places": ["44"], "start": START, "end": END}
+def read(connection: Connection, signal: str, syndrome: str, as_of: datetime, **more: Any) -> pd.DataFrame:
+    wanted: dict[str, Any] = {"places": ["44"], "start": START, "end": END}
     return read_counts(
         connection,
         signals=[signal],
         syndromes=[syndrome],
         as_of=as_of,
-        **(wanted | more),  # type: ignore[arg-type]  # names and types of read_counts
+        **(wanted | more),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from infra.database import Connection
+from streams.envelope import Envelope
 from streams.store.freshness import read_freshness
 from streams.store.stays import read_census, read_present, read_stay_lengths
 from tests.streams.store.conftest import WORLD, Store
@@ -63,7 +64,7 @@ def test_a_cancelled_admission_leaves_nobody(connection: Connection, store: Stor
 
 
 def test_the_newest_census_by_hospital_and_kind(connection: Connection, store: Store) -> None:
-    def census(day: int, unit: str | None, signal: str, value: float) -> object:
+    def census(day: int, unit: str | None, signal: str, value: float) -> Envelope:
         when = MONDAY + timedelta(days=day)
         more = {"signal": signal, "code": "all", "facility": "1", "partner": "chu"}
         event_id = f"{signal}|{unit}|{day}"
@@ -72,7 +73,7 @@ def test_the_newest_census_by_hospital_and_kind(connection: Connection, store: S
 
     store(
         [
-            census(day, unit, signal, value + day)  # type: ignore[misc]  # an envelope
+            census(day, unit, signal, value + day)
             for day in (0, 1)
             for unit, signal, value in (
                 ("medecine", "occupied_beds", 20.0),
