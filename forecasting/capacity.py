@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from forecasting.run import Basis
@@ -154,34 +153,3 @@ def summary(draws: Floats) -> dict[str, float]:
     """Return the quantiles a bulletin shows, by level as text."""
     values = np.quantile(draws, SUMMARY_LEVELS)
     return {f"{level:g}": round(float(value), 3) for level, value in zip(SUMMARY_LEVELS, values, strict=True)}
-
-
-def usual_occupancy(rows: pd.DataFrame, unit_columns: tuple[str, str]) -> tuple[float, float]:
-    """Return staffed beds and the usual share of them taken, from annual hospital statistics.
-
-    Parameters
-    ----------
-    rows
-        One row per site of one year, as published in the annual hospital statistics (SAE).
-    unit_columns
-        Names of the columns of available bed-days and of patient-days: `("JLI_MCO", "JOU_MCO")`.
-
-    Returns
-    -------
-    beds, share
-        Bed-days over 365, and patient-days over bed-days.
-
-    Raises
-    ------
-    MeteoError
-        When a column is missing or there are no bed-days.
-    """
-    bed_days, patient_days = unit_columns
-    for column in unit_columns:
-        if column not in rows.columns:
-            raise MeteoError(f"annual statistics: column {column!r} is missing")
-    both = rows[[bed_days, patient_days]].apply(pd.to_numeric, errors="coerce").dropna()
-    available = float(both[bed_days].sum())
-    if available <= 0:
-        raise MeteoError(f"annual statistics: no bed-days in column {bed_days!r}")
-    return available / 365.0, float(both[patient_days].sum()) / available

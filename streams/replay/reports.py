@@ -7,7 +7,7 @@ its signal's usual delay, and marked as assumed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from infra.errors import MeteoError
@@ -70,12 +70,6 @@ def read_folder(folder: Path, territory: str, until: datetime) -> list[Known]:
                     known.append((reader.partner, report, when))
     known.sort(key=lambda k: (k[2].reported, k[1].signal, k[1].place, k[1].start, k[1].syndrome))
     return known
-
-
-def first_and_last_day(known: list[Known]) -> tuple[date, date]:
-    """Return the first and last civil day that reports are about."""
-    days = [report.start for _, report, _ in known]
-    return min(days), max(days)
 
 
 def _dated(found: Iterator[CountReport], reader: Reader, vintages: list[Dated]) -> Iterator[Dated]:

@@ -8,10 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-# Signals drawn by day, then placed in the day; those of stays come from the stays themselves.
-CALLS = ("sos_calls", "samu_calls")
-LAB = ("lab_tests", "lab_positives")
-
 
 @dataclass(frozen=True)
 class Delay:

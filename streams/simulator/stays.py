@@ -19,7 +19,7 @@ from streams.simulator.civil_days import CivilDays
 from streams.simulator.delays import lognormal_seconds, pick
 from streams.simulator.observation import OTHER, STAY_KINDS, Cell, Counts
 from streams.simulator.parameters import Parameters
-from streams.simulator.partners import BEDDED, CRITICAL, RADIOLOGY, UNIT_NAMES
+from streams.simulator.partners import CRITICAL, RADIOLOGY, UNIT_NAMES
 from streams.simulator.presets import AGE_BANDS
 from streams.simulator.randomness import uniforms
 from streams.simulator.scenario import Scenario
@@ -269,8 +269,3 @@ def _leaving(
     moment = days.midnights[position + wait] + 10 * HOUR
     leaving: np.ndarray = np.maximum(moment + (u_hour * 8 * HOUR).astype(np.int64), last + 2 * HOUR)
     return leaving
-
-
-def bedded_units() -> np.ndarray:
-    """Return the indices in `UNIT_NAMES` of the units that have beds."""
-    return np.array([UNIT_NAMES.index(name) for name in BEDDED])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +14,6 @@ from forecasting.capacity import (
     facing_past,
     probability_short,
     summary,
-    usual_occupancy,
 )
 from infra.errors import MeteoError
 
@@ -59,13 +57,6 @@ def test_summary_names_its_levels() -> None:
         "0.95": 95.0,
         "0.975": 97.5,
     }
-
-
-def test_usual_occupancy_is_patient_days_over_bed_days() -> None:
-    rows = pd.DataFrame({"JLI_MCO": [36500, "", 3650], "JOU_MCO": [29200, 5, 2920]})
-    assert usual_occupancy(rows, ("JLI_MCO", "JOU_MCO")) == pytest.approx((110.0, 0.8))
-    with pytest.raises(MeteoError, match="'JLI_CHI' is missing"):
-        usual_occupancy(rows, ("JLI_CHI", "JOU_CHI"))
 
 
 def test_figures_that_cannot_be_are_refused() -> None:
