@@ -143,7 +143,7 @@ class Importer:
         fault: RowFault | ValueError,
         summary: ImportSummary,
     ) -> None:
-        name, reason = _told_of(fault)
+        name, reason = told_of(fault)
         header = table.lines[0].decode(table.encoding, errors="replace")
         place = f"{table.name}, line {row.line}"
         refusal = Refusal(reason, place, name, reader.partner, reader.key, header)
@@ -154,7 +154,7 @@ class Importer:
             summary.refused.append(refusal)
 
 
-def _told_of(fault: RowFault | ValueError) -> tuple[str | None, str]:
+def told_of(fault: RowFault | ValueError) -> tuple[str | None, str]:
     """Return field and reason of a fault, never the row's content: the reason leaves this gateway."""
     if isinstance(fault, RowFault):
         return fault.field, fault.reason

@@ -14,9 +14,8 @@ from infra.command_line import build_app
 from infra.errors import MeteoError
 from infra.settings import settings
 from infra.world import World
-from streams.gateways.importing import Importer, _told_of
-from streams.gateways.open_data.tables import Row, RowFault, parse_table
-from streams.gateways.open_data.tidy import reader_for
+from streams.gateways.importing import Importer, told_of
+from streams.gateways.open_data.tables import parse_table
 from streams.gateways.publisher import Publisher
 from streams.gateways.quarantine import Quarantine
 from streams.topics import ensure_topics
@@ -24,24 +23,6 @@ from streams.topics import ensure_topics
 HEADER = "dep;jour;incid_hosp;incid_rea;incid_dc;incid_rad\n"
 GOOD = "44;2020-10-01;12;1;0;5\n"
 WORLD = World.named("exercise_bad_files")
-
-
-@pytest.mark.parametrize(
-    ("line", "name", "reason"),
-    [
-        ("44;1900-01-01;1;2;3;4", "jour", "1900-01-01 is outside 2000-01-01 to 2100-01-01"),
-        ("44;01/01/2200;1;2;3;4", "jour", "2200-01-01 is outside"),
-        ("44;2020-10-01;5.5;2;3;4", "incid_hosp", "5.5 is not a whole number"),
-        ('44;2020-10-01;"1,234";2;3;4', "incid_hosp", "1,234 is not a whole number"),
-    ],
-)
-def test_what_no_count_and_no_day_can_be_is_refused_by_its_field(line: str, name: str, reason: str) -> None:
-    table = parse_table(f"{HEADER}{line}\n".encode(), "f", "f")
-    row = next(iter(table.rows()))
-    assert isinstance(row, Row)
-    with pytest.raises(RowFault, match=reason) as fault:
-        list(reader_for("sivic", table).read(row))
-    assert fault.value.field == name
 
 
 def test_two_columns_of_one_name_are_no_table() -> None:
@@ -54,7 +35,7 @@ def test_a_reason_never_holds_what_the_row_held() -> None:
 
     with pytest.raises(ValidationError) as fault:
         Envelope.model_validate({"event_id": "NIR 1 85 05 78 006 084", "value": -1})
-    _, reason = _told_of(fault.value)
+    _, reason = told_of(fault.value)
     assert "NIR" not in reason
     assert "pydantic" not in reason
 

@@ -125,9 +125,13 @@ def test_a_latin_file_is_read_and_a_line_of_another_encoding_refused() -> None:
     [
         ("99;2020-09-01;1;2", "dep", "unknown département '99'"),
         ("44;2020-13-01;1;2", "jour", "is not a date"),
+        ("44;1900-01-01;1;2", "jour", "1900-01-01 is outside 2000-01-01 to 2100-01-01"),
+        ("44;01/01/2200;1;2", "jour", "2200-01-01 is outside"),
         (";2020-09-01;1;2", "dep", "is empty"),
         ("44;2020-09-01;-1;2", "hosp", "not a count from 0 on"),
         ("44;2020-09-01;inf;2", "hosp", "not a count from 0 on"),
+        ("44;2020-09-01;5.5;2", "hosp", "5.5 is not a whole number"),
+        ('44;2020-09-01;"1,234";2', "hosp", "1,234 is not a whole number"),
     ],
 )
 def test_a_row_says_which_field_is_wrong(line: str, name: str, reason: str) -> None:
