@@ -57,6 +57,3 @@ MESSAGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "explain.steady": ("median", "reference", "days", "signal"),
 }
 """Parameter names by message key."""
-
-TRENDS = ("rising", "stable", "falling")
-"""Values of `trend`: the median need of day 7 against day 0, beyond a tenth and one bed."""
