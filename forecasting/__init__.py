@@ -5,12 +5,13 @@ back-test, as pure functions on arrays and frames. A database, a topic or a web 
 ``forecasting.jobs`` and ``forecasting.store`` touch one.
 
 >>> from forecasting import forecast  # doctest: +SKIP
->>> run = forecast(frame, "admissions", horizons=range(15), draws=1000, rng=2021)  # doctest: +SKIP
+>>> run = forecast(frame, "admissions", horizons=range(15), rng=2021, holidays="FR")  # doctest: +SKIP
 """
 
 from forecasting.distribution import QUANTILE_LEVELS, ForecastDistribution
 from forecasting.forecast import Forecast, TooShort, forecast
 from forecasting.panel import FrameError, Panel
+from forecasting.public_holidays import UnknownCountry
 
 __all__ = [
     "QUANTILE_LEVELS",
@@ -19,5 +20,6 @@ __all__ = [
     "FrameError",
     "Panel",
     "TooShort",
+    "UnknownCountry",
     "forecast",
 ]

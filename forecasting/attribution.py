@@ -21,6 +21,7 @@ which is what `forecasting.explain.shapley` shares out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 from forecasting.ensemble import weighted_median
 from forecasting.explain import GROUPS
 from forecasting.features import Look, table
-from forecasting.models.base import LEVELS
+from forecasting.models.base import LEVELS, Model
 from forecasting.models.negative_binomial import NegativeBinomialGrowth, estimate, growth_columns
 from forecasting.models.persistence import Persistence
 from forecasting.models.pooled import Member, PooledGrowth, coefficients, known_share
@@ -47,6 +48,56 @@ GroupOf = Callable[[str], str]
 OWN, CALENDAR = GROUPS.index("own"), GROUPS.index("calendar")
 MIDDLE = int(np.flatnonzero(np.isclose(LEVELS, 0.5))[0])
 _NOTHING = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """What each group of signals adds to the change that each model forecasts: plain data, small enough to send.
+
+    Attributes
+    ----------
+    models : tuple of str
+        Those that could be shared out.
+    groups : tuple of str
+        Of `forecasting.explain.GROUPS`, those that any signal of the problem belongs to.
+    parts : ndarray, shape (model, territory, anchor, group)
+        On the root scale, over all of `GROUPS`.
+    """
+
+    models: tuple[str, ...]
+    groups: tuple[str, ...]
+    parts: Floats
+
+
+def shared_out(
+    problem: Problem, models: Sequence[Model], states: Mapping[str, State], group_of: GroupOf
+) -> Shares:
+    """Share out what some models forecast; one that cannot be shared out is left to the remainder.
+
+    Parameters
+    ----------
+    problem
+        As the models saw it.
+    models
+        Those that have a weight.
+    states
+        What each left after its fit, by name.
+    group_of
+        Group of a signal.
+    """
+    place = Workplace(problem, group_of)
+    found = {
+        model.name: parts
+        for model in models
+        if (parts := parts_of(model, place, states.get(model.name, {}))) is not None
+        and np.isfinite(parts).all()
+    }
+    told = {OWN, CALENDAR} | {place.group(signal) for signal in problem.panel.signals}
+    return Shares(
+        models=tuple(found),
+        groups=tuple(name for k, name in enumerate(GROUPS) if k in told),
+        parts=np.stack(list(found.values())) if found else np.empty((0, *place.nothing.shape)),
+    )
 
 
 class Workplace:
@@ -114,22 +165,6 @@ def _(model: SeasonalNaive, place: Workplace, state: State) -> Floats | None:
     parts = place.nothing
     fitted = model.fit(place.problem, state)
     parts[..., CALENDAR] = fitted.quantiles[..., MIDDLE] - place.problem.level[:, None]
-    return parts
-
-
-@parts_of.register
-def _(model: PooledQuantiles, place: Workplace, state: State) -> Floats | None:
-    parts = place.nothing
-    if "middle" not in state:
-        return None
-    columns, belongs = place.columns(model.look)
-    whole = design(place.problem, model.look)[-1]
-    # The constant and the counting noise, around the look's columns, are nobody's signal: the calendar's.
-    around = np.eye(len(GROUPS))[[CALENDAR]]
-    after = np.repeat(around, whole.shape[-1] - 1 - columns.shape[-1], axis=0)
-    owners = np.concatenate([around, belongs, after])
-    for a, line in enumerate(state["middle"]):
-        parts[:, a] = (whole * np.asarray(line)) @ owners
     return parts
 
 

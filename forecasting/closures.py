@@ -11,7 +11,8 @@ doi:10.1080/01621459.1979.10481038),
 
 over the :math:`n_k` episodes of the kind: the posterior mean under a prior of no effect, with :math:`\tau` its usual
 size and :math:`\sigma` how much one episode says, from the scatter of ordinary days. A flow is divided by its factors
-before its level is read, and what is drawn is multiplied by those of its days.
+before its level is read, and what is drawn is multiplied by those of its days. Territories may have holidays of their
+own: a day that is not of one kind everywhere tells nothing of any, and is given the factors of its kinds.
 
 >>> days = np.arange(np.datetime64("2025-11-10"), np.datetime64("2025-11-14"))
 >>> kinds_of_day(days, np.array(["2025-11-11"], dtype="datetime64[D]")).tolist()
@@ -19,6 +20,8 @@ before its level is read, and what is drawn is multiplied by those of its days.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +44,13 @@ SMALLEST, LARGEST = 0.1, 2.5
 
 
 def kinds_of_day(dates: Dates, holidays: Dates) -> Kinds:
-    """Return the kind of each day, shape (time,)."""
+    """Return the kind of each day, shape (time,).
+
+    Parameters
+    ----------
+    holidays
+        Public holidays, in any order; those within ten days of the first and the last day count.
+    """
     days = dates.astype("datetime64[D]").astype(np.int64)
     grid = np.arange(days.min() - 10, days.max() + 11)
     off = np.isin(grid, holidays.astype("datetime64[D]").astype(np.int64))
@@ -54,20 +63,22 @@ def kinds_of_day(dates: Dates, holidays: Dates) -> Kinds:
     return np.asarray(kind[days - grid[0]])
 
 
-def closure_factors(values: Floats, dates: Dates, holidays: Dates) -> Floats:
+def closure_factors(values: Floats, dates: Dates, calendars: Sequence[Dates]) -> Floats:
     """Estimate the factor of each kind of day on a flow, shape (kind,); one where nothing is known of it.
 
     Parameters
     ----------
     values
         Shape (time, territory), NaN where unknown.
+    calendars
+        Public holidays of each territory, or one calendar for all, as `forecasting.panel.Panel.calendars`.
     """
     factor = np.ones(YEAR_END + 1)
-    if len(holidays) == 0:
+    if not any(len(holidays) for holidays in calendars):
         return factor
-    total = _total(values)
-    kind, weekday = kinds_of_day(dates, holidays), _weekday(dates.astype("datetime64[D]").astype(np.int64))
-    usable = np.isfinite(total)
+    total, weekday = _total(values), _weekday(dates.astype("datetime64[D]").astype(np.int64))
+    kinds = np.stack([kinds_of_day(dates, holidays) for holidays in calendars], axis=1)
+    kind, usable = kinds[:, 0], np.isfinite(total) & (kinds == kinds[:, :1]).all(axis=1)
     ordinary = usable & (kind == ORDINARY)
     if ordinary.sum() < FEWEST_DAYS or total[ordinary].mean() < SMALLEST_TOTAL:
         return factor
@@ -128,18 +139,32 @@ def _weekday(days: Kinds) -> Kinds:
     return np.asarray((days + 3) % 7)
 
 
-def closed_on(factors: Floats, dates: Dates, holidays: Dates) -> Floats:
-    """Return the factor of each day from those of its kinds, shape (time,)."""
-    if len(holidays) == 0:
-        return np.ones(len(dates))
-    return np.asarray(factors[kinds_of_day(dates, holidays)])
+def closed_on(factors: Floats, dates: Dates, calendars: Sequence[Dates]) -> Floats:
+    """Return the factor of each day from those of its kinds, shape (time, calendar).
+
+    Parameters
+    ----------
+    factors
+        As of `closure_factors`.
+    calendars
+        Public holidays of each territory, or one calendar for all.
+    """
+    if np.all(factors == 1.0):
+        return np.ones((len(dates), len(calendars)))
+    return np.stack([factors[kinds_of_day(dates, holidays)] for holidays in calendars], axis=1)
 
 
 def opened(values: Floats, factor_of_day: Floats) -> Floats:
-    """Return a flow as if no day had been a closure, shape (time, territory); a day as good as shut is a gap."""
+    """Return a flow as if no day had been a closure, shape (time, territory); a day as good as shut is a gap.
+
+    Parameters
+    ----------
+    factor_of_day
+        As of `closed_on`, shape (time, territory), or (time, 1) where all have the same.
+    """
     if np.all(factor_of_day == 1.0):
         return values
-    return np.asarray(values / np.where(factor_of_day < SHUT, np.nan, factor_of_day)[:, None])
+    return np.asarray(values / np.where(factor_of_day < SHUT, np.nan, factor_of_day))
 
 
 def closed(draws: Floats, factor: float, whole: bool, rng: np.random.Generator) -> Floats:

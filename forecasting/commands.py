@@ -74,6 +74,12 @@ def forecast_command(
     ] = None,
     horizons: Annotated[str, typer.Option(help="First and last period ahead, as 0:14.")] = "0:14",
     as_of: Annotated[str | None, typer.Option(help="Read only what was known on this day.")] = None,
+    country: Annotated[
+        str | None,
+        typer.Option(
+            help="ISO code of the country whose public holidays are known, as FR; FR-57 for a part of it."
+        ),
+    ] = None,
     draws: Annotated[int, typer.Option(min=50, help="Joint paths.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     samples: Annotated[bool, typer.Option(help="Write the draws too.")] = False,
@@ -82,14 +88,26 @@ def forecast_command(
     ] = "guess",
 ) -> None:
     """Forecast a file of series and write quantiles in the hubverse format."""
-    from forecasting import QUANTILE_LEVELS, FrameError, TooShort, forecast, frame_files, hubverse
+    from forecasting import (
+        QUANTILE_LEVELS,
+        FrameError,
+        TooShort,
+        UnknownCountry,
+        forecast,
+        frame_files,
+        hubverse,
+    )
 
     steps, frame = _horizons(horizons), frame_files.read(data)
     if not out.parent.is_dir():
         raise MeteoError(f"--out {out}: there is no folder {out.parent}")
     chosen = None if freq is None else _freq(freq)
     try:
-        answer = forecast(frame, target, steps, draws=draws, as_of=as_of, rng=seed, freq=chosen)
+        answer = forecast(
+            frame, target, steps, draws=draws, as_of=as_of, rng=seed, freq=chosen, holidays=country
+        )
+    except UnknownCountry as refusal:
+        raise MeteoError(f"--country: {refusal}") from refusal
     except (FrameError, TooShort) as refusal:
         raise MeteoError(f"{data}: {refusal}") from refusal
     named = _named_by_start(answer.distribution, frame, weeks_named_by)

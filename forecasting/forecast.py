@@ -14,32 +14,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
-from forecasting.calibration import calibrate
 from forecasting.distribution import QUANTILE_LEVELS, ForecastDistribution
-from forecasting.ensemble import LeftOut, combine, fit_all, rehearsal_truths
+from forecasting.ensemble import LeftOut
+from forecasting.given import Given
 from forecasting.learning import (
     TooShort,
     Workings,
-    calibrated,
-    half_a_count,
-    leads,
     with_median_nowcast,
     work,
 )
-from forecasting.models import REGISTRY
-from forecasting.models.base import Model
-from forecasting.panel import DateLike, Freq, Panel
-from forecasting.problem import Problem
+from forecasting.panel import DateLike, Panel
 from forecasting.streams_of_chance import generator, seed_of
 from forecasting.transforms import Floats
 
 ENSEMBLE = "ensemble"
-__all__ = ["ENSEMBLE", "Forecast", "TooShort", "forecast", "level_quantiles", "with_median_nowcast"]
+__all__ = ["ENSEMBLE", "Forecast", "TooShort", "forecast", "with_median_nowcast"]
 
 
 @dataclass(frozen=True)
@@ -93,13 +87,9 @@ def forecast(
     as_of: DateLike | None = None,
     rng: int | np.random.Generator = 0,
     *,
-    freq: Freq | None = None,
-    state: Mapping[str, Any] | None = None,
-    donors: Sequence[Panel] = (),
-    nowcast_draws: Floats | None = None,
     territories: Sequence[str] | None = None,
-    models: Sequence[Model] = REGISTRY,
     keep_models: bool = False,
+    **given: Unpack[Given],
 ) -> Forecast:
     """Forecast one target of every territory of a panel.
 
@@ -119,46 +109,31 @@ def forecast(
         Nothing known later is read. Needed for a frame unless its last date is meant; cuts a panel by date.
     rng : int or Generator
         The seed, or a generator one seed is taken from.
-    freq : {"D", "W"}, optional
-        For a frame; guessed when left out.
-    state : mapping, optional
-        ``Forecast.state`` of the previous run.
-    donors : sequence of Panel
-        Longer series of the same nature to learn the shape of waves from (a sentinel network's winters for
-        emergency visits); only what was known at ``as_of`` is read.
-    nowcast_draws : ndarray, shape (draw, time_tail, territory, signal), optional
-        Possible completed values of the newest ``time_tail`` periods; each draw of the forecast starts from
-        one. Left out, they are drawn from the revisions of a frame with ``reported_at``.
     territories : sequence of str, optional
         Draw only these; the models still learn from all, so the numbers are the same as in a full run.
-    models : sequence of Model, optional
     keep_models : bool
         Also return each model's own distribution at the anchors.
+    **given
+        ``freq``, ``holidays``, ``state``, ``donors``, ``nowcast_draws`` and ``models``, as
+        `forecasting.given.Given` describes them.
 
     Raises
     ------
     FrameError
-        For a frame that cannot become a panel, or an unknown target.
+        For a frame that cannot become a panel, an unknown target, or holidays that are no dates.
+    UnknownCountry
+        For holidays of a country that has no calendar.
     TooShort
         With less than three weeks of history.
     ValueError
         For horizons that are no whole periods, or quantile levels that are no probabilities.
+    TypeError
+        For a keyword that there is not.
     """
     horizons, seed = _whole_periods(horizons), seed_of(rng)
     if not all(0.0 < level < 1.0 for level in quantiles):
         raise ValueError(f"quantiles {tuple(quantiles)}: every level lies between 0 and 1")
-    done = work(
-        panel,
-        target,
-        max(horizons),
-        as_of,
-        seed,
-        freq=freq,
-        state=state,
-        donors=donors,
-        nowcast_draws=nowcast_draws,
-        models=models,
-    )
+    done = work(panel, target, max(horizons), as_of, seed, **given)
     learned = done.learned
     distribution = learned.draw(territories, horizons, draws, seed)
     return Forecast(
@@ -182,15 +157,6 @@ def _whole_periods(horizons: Sequence[int]) -> tuple[int, ...]:
     if wrong or not len(horizons):
         raise ValueError(f"horizons {list(horizons)}: give at least one, in whole periods, as 1, 2, 3")
     return tuple(int(h) for h in horizons)
-
-
-def level_quantiles(problem: Problem, models: Sequence[Model], state: Mapping[str, Any]) -> Floats:
-    """Read calibrated quantiles of the level at the anchors, natural units, (territory, anchor, level), no draws."""
-    answers, _ = fit_all(models, problem, state)
-    combined = combine(problem, answers)
-    truths = rehearsal_truths(problem)
-    conformal = calibrate(combined.rehearsed, truths, leads(problem), half_a_count(problem, truths))
-    return problem.scale.back(calibrated(combined, conformal), axis=0)
 
 
 def _model_distributions(done: Workings, draws: int, seed: int) -> dict[str, ForecastDistribution]:

@@ -52,8 +52,8 @@ class Learned:
         Steps after the newest known period at which models forecast.
     history : ndarray, shape (time, territory)
         The target in natural units up to the newest known period, freed of closures, short gaps filled.
-    closures : ndarray, shape (time + furthest anchor,)
-        Factor of each day on the target, from the first of the history on; empty when no holiday is known.
+    closures : ndarray, shape (time + furthest anchor, territory), or (time + furthest anchor, 1) if all alike
+        Factor of each day on the target, from the first of the history on; no rows when no holiday is known.
     level : ndarray, shape (territory,)
         Newest level on the root scale, NaN where there never was one.
     size : ndarray, shape (territory,)
@@ -97,6 +97,14 @@ class Learned:
     left_out: tuple[LeftOut, ...]
     refitted: Mapping[str, int]
     state: Mapping[str, Any]
+
+    @property
+    def dates(self) -> NDArray[np.datetime64]:
+        """Dates of the history, shape (time,)."""
+        step = np.timedelta64(1 if self.freq == "D" else 7, "D")
+        return np.asarray(
+            self.origin - (len(self.history) + self.late - 1 - np.arange(len(self.history))) * step
+        )
 
     def draw(
         self,
@@ -225,10 +233,8 @@ class Learned:
 
     def _reduced(self) -> Problem:
         """Return the problem as far as single periods are dealt out by it: the target's past, its newest level."""
-        step = np.timedelta64(1 if self.freq == "D" else 7, "D")
-        dates = self.origin - (len(self.history) + self.late - 1 - np.arange(len(self.history))) * step
         panel = Panel(
-            dates=dates,
+            dates=self.dates,
             freq=self.freq,
             territories=self.territories,
             signals=(self.target,),
@@ -241,7 +247,7 @@ class Learned:
             panel=panel,
             target=self.target,
             window=self.window,
-            last=len(dates) - 1,
+            last=len(self.history) - 1,
             anchors=self.anchors,
             filled=self.history,
             scale=RootScale(self.size),
@@ -250,19 +256,26 @@ class Learned:
 
     def _closed(self, drawn: Floats, step: int, chosen: NDArray[np.int64], seed: int) -> Floats:
         """Return draws of a day, shape (territory, draw), with what a closure does to it."""
-        at = len(self.history) - 1 + step
-        if len(self.closures) == 0 or self.closures[at] == 1.0:
+        factors = self._factors(len(self.history) - 1 + step, chosen)
+        if np.all(factors == 1.0):
             return drawn
-        factor, names = float(self.closures[at]), [self.territories[i] for i in chosen]
-        chance = [generator(seed, name, self.target, f"closure {step}") for name in names]
-        return np.stack([closed(d, factor, self.is_count, rng) for d, rng in zip(drawn, chance, strict=True)])
+        chance = [generator(seed, self.territories[i], self.target, f"closure {step}") for i in chosen]
+        shut = zip(drawn, factors.tolist(), chance, strict=True)
+        return np.stack([closed(paths, factor, self.is_count, rng) for paths, factor, rng in shut])
+
+    def _factors(self, at: int, chosen: NDArray[np.int64]) -> Floats:
+        """Return the factors of a day since the first of the history on some territories, shape (territory,)."""
+        if len(self.closures) == 0:
+            return np.ones(len(chosen))
+        return np.asarray(np.broadcast_to(self.closures[at], len(self.territories))[chosen])
 
     def _known(self, step: int, chosen: NDArray[np.int64], draws: int) -> Floats:
         at = max(len(self.history) - 1 + step, 0)
         value = np.nan_to_num(self.history[at, chosen])
-        if len(self.closures) and self.closures[at] != 1.0:
-            value = value * self.closures[at]
-            value = np.round(value) if self.is_count else value
+        factors = self._factors(at, chosen)
+        if np.any(factors != 1.0):
+            told = value * factors
+            value = np.where(factors == 1.0, value, np.round(told) if self.is_count else told)
         known = np.repeat(value[:, None], draws, axis=1)
         back = self.late - step
         if back >= self.tail.shape[1] or not len(self.tail):

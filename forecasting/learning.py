@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,12 @@ import pandas as pd
 from forecasting.calibration import Conformal, apply_shift, calibrate
 from forecasting.closures import opened
 from forecasting.ensemble import Combined, combine, fit_all, rehearsal_truths
+from forecasting.given import Given, checked, panel_of
 from forecasting.learned import Learned
 from forecasting.models import REGISTRY
-from forecasting.models.base import LEVELS, Fitted, Model
+from forecasting.models.base import LEVELS, Fitted
 from forecasting.nowcast.tail import nowcast_tail
-from forecasting.panel import DateLike, Freq, Panel, checked_rows
+from forecasting.panel import DateLike, Panel, checked_rows
 from forecasting.problem import Problem, make_problem
 from forecasting.streams_of_chance import generator, seed_of
 from forecasting.transforms import Floats
@@ -49,37 +50,22 @@ def learn(
     furthest: int = 14,
     as_of: DateLike | None = None,
     rng: int | np.random.Generator = 0,
-    *,
-    freq: Freq | None = None,
-    state: Mapping[str, Any] | None = None,
-    donors: Sequence[Panel] = (),
-    nowcast_draws: Floats | None = None,
-    models: Sequence[Model] = REGISTRY,
+    **given: Unpack[Given],
 ) -> Learned:
     """Learn one target from all territories, so that any of them can be drawn anywhere.
 
     Parameters
     ----------
+    panel, target, as_of
+        As of `forecasting.forecast.forecast`, which raises the same errors.
     furthest : int
         Largest horizon that will be drawn, in periods after the panel's last date.
-
-    Notes
-    -----
-    The other parameters, and the errors raised, are those of `forecasting.forecast.forecast`. The seed is only
-    read to complete the newest periods of a frame that has revisions.
+    rng : int or Generator
+        Only read to complete the newest periods of a frame that has revisions.
+    **given
+        `forecasting.given.Given`.
     """
-    return work(
-        panel,
-        target,
-        furthest,
-        as_of,
-        seed_of(rng),
-        freq=freq,
-        state=state,
-        donors=donors,
-        nowcast_draws=nowcast_draws,
-        models=models,
-    ).learned
+    return work(panel, target, furthest, as_of, seed_of(rng), **given).learned
 
 
 def work(
@@ -88,38 +74,20 @@ def work(
     furthest: int,
     as_of: DateLike | None,
     seed: int,
-    *,
-    freq: Freq | None,
-    state: Mapping[str, Any] | None,
-    donors: Sequence[Panel],
-    nowcast_draws: Floats | None,
-    models: Sequence[Model],
+    **given: Unpack[Given],
 ) -> Workings:
-    """Learn, keeping the workings; parameters as of `learn`.
-
-    A territory without any value of the target has no such service, and is not among those learnt.
-    """
-    whole = panel if isinstance(panel, Panel) else Panel.from_frame(panel, as_of=as_of, freq=freq)
-    if as_of is not None and isinstance(panel, Panel):
-        whole = whole.until(as_of)
-    if nowcast_draws is None and isinstance(panel, pd.DataFrame):
-        nowcast_draws = _nowcast_of_frame(panel, whole, as_of, seed, target)
-    whole, served = whole.where(target)
-    if not served.any():
-        raise TooShort(f"{target}: no value is known; a forecast needs {FEWEST_WEEKS} weeks")
-    if nowcast_draws is not None:
-        nowcast_draws = nowcast_draws[:, :, served]
-        whole = with_median_nowcast(whole, nowcast_draws)
-    problem = make_problem(whole, target, furthest, donors)
+    """Learn, keeping the workings; parameters as of `learn`."""
+    whole, nowcast_draws = _completed(panel, target, as_of, seed, checked(given))
+    problem = make_problem(whole, target, furthest, given.get("donors") or ())
     if len(problem.z) < FEWEST_WEEKS * problem.weekly_step:
         raise TooShort(
             f"{target}: {len(problem.z)} periods of history; a forecast needs {FEWEST_WEEKS} weeks"
         )
-    before = state or {}
-    answers, failed = fit_all(models, problem, before.get("models", {}))
+    before = given.get("state") or {}
+    answers, failed = fit_all(given.get("models") or REGISTRY, problem, before.get("models", {}))
     combined = combine(problem, answers)
     truths = rehearsal_truths(problem)
-    conformal = calibrate(combined.rehearsed, truths, leads(problem), half_a_count(problem, truths))
+    conformal = calibrate(combined.rehearsed, truths, leads(problem))
     learned = Learned(
         target=target,
         freq=whole.freq,
@@ -145,6 +113,25 @@ def work(
         state=_new_state(problem, answers, combined, conformal, before),
     )
     return Workings(learned, problem, answers)
+
+
+def _completed(
+    panel: Panel | pd.DataFrame, target: str, as_of: DateLike | None, seed: int, given: Given
+) -> tuple[Panel, Floats | None]:
+    """Return the panel with its newest cells completed, and the draws they were completed from, if any.
+
+    A territory without any value of the target has no such service, and is not among those kept.
+    """
+    whole, draws = panel_of(panel, as_of, given), given.get("nowcast_draws")
+    if draws is None and isinstance(panel, pd.DataFrame):
+        draws = _nowcast_of_frame(panel, whole, as_of, seed, target)
+    whole, served = whole.where(target)
+    if not served.any():
+        raise TooShort(f"{target}: no value is known; a forecast needs {FEWEST_WEEKS} weeks")
+    if draws is None:
+        return whole, None
+    draws = draws[:, :, served]
+    return with_median_nowcast(whole, draws), draws
 
 
 def _nowcast_of_frame(
@@ -176,14 +163,6 @@ def with_median_nowcast(panel: Panel, nowcast_draws: Floats) -> Panel:
 def leads(problem: Problem) -> tuple[int, ...]:
     """Weeks until the truth of each anchor is known."""
     return tuple(-(-a // problem.weekly_step) for a in problem.anchors)
-
-
-def half_a_count(problem: Problem, truths: Floats) -> Floats:
-    """Half of one event in a level, root scale, around past truths (origin, territory, anchor); zero for rates."""
-    if not problem.is_count:
-        return np.zeros(truths.shape)
-    slope = problem.scale.slope(np.moveaxis(np.nan_to_num(truths), 1, -1))
-    return np.asarray(np.moveaxis(0.5 / problem.window / slope, -1, 1))
 
 
 def calibrated(combined: Combined, conformal: Conformal) -> Floats:
@@ -218,9 +197,9 @@ def _nowcast_shift(problem: Problem, nowcast: Floats | None) -> Floats:
 
 
 def _closures(problem: Problem) -> Floats:
-    """Factor of each day of the past and of the days ahead, empty when no holiday is known."""
-    if len(problem.panel.holidays) == 0:
-        return np.empty(0)
+    """Factor of each day of the past and of the days ahead, without rows when no holiday is known."""
+    if not any(len(holidays) for holidays in problem.panel.calendars):
+        return np.empty((0, 1))
     ahead = problem.dates[-1] + np.arange(1, problem.anchors[-1] + 1)
     return problem.closed_on(np.concatenate([problem.dates, ahead]))
 

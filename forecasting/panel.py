@@ -75,6 +75,8 @@ class Panel:
         values are whole numbers.
     holidays : ndarray of datetime64[D]
         Public holidays, past and to come, that hold in every territory; empty when the calendar is not known.
+    local_holidays : mapping of territory to ndarray of datetime64[D]
+        Those that single territories have beside.
     """
 
     dates: Dates
@@ -87,6 +89,7 @@ class Panel:
     population: Floats | None = None
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     holidays: Dates = field(default_factory=lambda: np.empty(0, dtype="datetime64[D]"))
+    local_holidays: Mapping[str, Dates] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check shapes and the regular grid, and freeze the arrays."""
@@ -168,6 +171,14 @@ class Panel:
     def period_days(self) -> int:
         """Days between two dates of the grid: 1 or 7."""
         return PERIOD_DAYS[self.freq]
+
+    @property
+    def calendars(self) -> tuple[Dates, ...]:
+        """Public holidays of each territory; a single calendar where all have the same."""
+        if not any(t in self.local_holidays for t in self.territories):
+            return (self.holidays,)
+        none = np.empty(0, dtype="datetime64[D]")
+        return tuple(np.union1d(self.holidays, self.local_holidays.get(t, none)) for t in self.territories)
 
     def signal_index(self, signal: str) -> int:
         """Position of a signal, or an error that lists those there are."""

@@ -92,13 +92,13 @@ class Problem:
         return WEEK if self.panel.freq == "D" else 1
 
     def closed_on(self, dates: NDArray[np.datetime64]) -> Floats:
-        """Return the factor of each of some days on the target, shape (time,)."""
-        return closed_on(self.closures, dates, self.panel.holidays)
+        """Return the factor of each of some days on the target, shape (time, territory), or (time, 1) if all alike."""
+        return closed_on(self.closures, dates, self.panel.calendars)
 
     @property
     def told(self) -> Floats:
         """The target as it was told, short gaps filled, up to ``last``, shape (time, territory)."""
-        values = self.filled * self.closed_on(self.dates)[:, None]
+        values = self.filled * self.closed_on(self.dates)
         return np.round(values) if self.is_count else values
 
     @cached_property
@@ -202,17 +202,17 @@ def make_problem(panel: Panel, target: str, furthest: int, donors: Sequence[Pane
 
 def _closures(panel: Panel, signal: str) -> Floats:
     """Estimate what closures do to a signal; nothing to a stock, to weeks, or where no holiday is known."""
-    if panel.freq == "W" or len(panel.holidays) == 0:
+    if panel.freq == "W" or not any(len(holidays) for holidays in panel.calendars):
         return np.ones(YEAR_END + 1)
     values = panel.series(signal)
     known = np.isfinite(values).any(axis=1)
     if is_stock(values[known], panel.dates[known]):
         return np.ones(YEAR_END + 1)
-    return closure_factors(values, panel.dates, panel.holidays)
+    return closure_factors(values, panel.dates, panel.calendars)
 
 
 def _opened(panel: Panel, signal: str, closures: Floats) -> Floats:
-    return opened(panel.series(signal), closed_on(closures, panel.dates, panel.holidays))
+    return opened(panel.series(signal), closed_on(closures, panel.dates, panel.calendars))
 
 
 def _donor_problems(panel: Panel, donor: Panel, furthest: int) -> list[Problem]:

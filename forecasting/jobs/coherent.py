@@ -66,7 +66,7 @@ def learn_regions(
     except (ValueError, IndexError) as error:  # départements are then forecast without their regions
         log.exception("regions_not_learnt", target=target)
         return Lesson(None, f"{type(error).__name__}: {error}")
-    return learn_target(above, target, state=state)
+    return learn_target(above, target, state=state, explained=False)
 
 
 def summed_panel(panel: Panel, target: str, regions: Mapping[str, Sequence[str]]) -> Panel:
@@ -103,8 +103,9 @@ def reconciled(lesson: Lesson, above: Lesson | None, regions: Mapping[str, Seque
     factors = np.ones(low.quantiles.shape[:2])
     below, upper = low.means(), high.means()
     for region, inside in regions.items():
-        if region in high.territories:
-            rows = [low.territories.index(d) for d in inside]
+        # Of a target that only some départements have, the region is the sum of those.
+        rows = [low.territories.index(d) for d in inside if d in low.territories]
+        if region in high.territories and len(rows) > 1:
             factors[rows] = _factors(low, high, below, upper, rows, high.territories.index(region))
     return replace(lesson, learned=low.scaled(factors))
 

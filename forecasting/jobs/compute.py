@@ -40,6 +40,7 @@ from forecasting.jobs.judgement import (
     trust_of,
 )
 from forecasting.jobs.lessons import FACILITIES, REGIONS, Lessons, flow_targets, learn_all
+from forecasting.jobs.programme import with_programme
 from forecasting.jobs.reasons import Document, Reasons, explain, explain_beds
 from forecasting.jobs.trusting import Verdicts
 from forecasting.panel import Panel
@@ -85,19 +86,19 @@ def compute(
         What was learnt of the plan's whole scope; learnt here when left out.
     """
     lessons = (learn_all(inputs, plan) if lessons is None else lessons).agreed(inputs.panel)
-    verdicts, completed = lessons.overview.verdicts, lessons.overview.completed
+    verdicts = lessons.overview.verdicts
     target = monitored_target(inputs.panel)
     headline = verdicts[target] if target is not None else Verdicts()
     drawn = _flows(inputs.panel, territories, inputs, plan, "", lessons)
     count = int(inputs.config["draws"])
     flows, verdicts = believed(inputs.panel, drawn, verdicts, headline, draws=count, seed=plan.seed)
+    flows = with_programme(flows, inputs.panel, inputs.beds.programme)
     flows = {key: _counted(inputs.panel, key, flow) for key, flow in flows.items()}
     reasons = {
         key: explain(
             inputs.panel,
             key,
             flow,
-            completed,
             lessons.targets.get(key),
             reconciled=REGIONS + key in lessons.targets,
         )
@@ -107,11 +108,12 @@ def compute(
     facility_flows: dict[str, TargetDraws] = {}
     if inputs.facility_panel is not None and facilities:
         own = _flows(inputs.facility_panel, facilities, inputs, plan, FACILITIES, lessons)
+        own = with_programme(own, inputs.facility_panel, inputs.beds.programme)
         facility_flows = dealt_flows(flows, own, inputs, plan.seed)
         for key, flow in facility_flows.items():
             lesson = lessons.targets.get(FACILITIES + key)
             found_inside = explain(
-                inputs.facility_panel, key, flow, None, lesson, _above(key, flow, own, flows, inputs, lessons)
+                inputs.facility_panel, key, flow, lesson, _above(key, flow, own, flows, inputs, lessons)
             )
             reasons[key] = reasons[key].joined(found_inside) if key in reasons else found_inside
     series: list[SeriesForecast] = []
@@ -164,13 +166,12 @@ def _above(
     lessons: Lessons,
 ) -> Above | None:
     """Return the territories that hospitals lie in, as far as what is forecast of one target explains theirs."""
-    if key not in flows:
+    if key not in flows or key not in lessons.targets:
         return None
     return Above(
         panel=inputs.panel,
         flow=flows[key],
-        nowcast=lessons.overview.completed,
-        lesson=lessons.targets.get(key),
+        lesson=lessons.targets[key],
         places=inputs.facility_places,
         # Draws that were not shared out are the very ones that were drawn.
         dealt=frozenset(f for f, paths in dealt.draws.items() if paths is not own[key].draws[f]),

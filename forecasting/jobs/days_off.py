@@ -1,19 +1,23 @@
 """Days on which fewer people are admitted for a reason that is no news: public holidays, and the end of the year.
 
-Planned care stops on the public holidays of the law (Code du travail, art. L3133-1, by the `holidays` package), and
-some of it from 22 December to 2 January. Models know the week, hardly the calendar; that a holiday came in lower
-than they said tells nothing of whether they can be trusted tomorrow. A fall beyond what a holiday explains does.
+Planned care stops on the public holidays of the law (Code du travail, art. L3133-1, in Moselle and Alsace L3134-13;
+by `forecasting.public_holidays`), and some of it from 22 December to 2 January. Models know the week, hardly the
+calendar; that a holiday came in lower than they said tells nothing of whether they can be trusted tomorrow. A fall
+beyond what a holiday explains does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 
-import holidays
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.public_holidays import of_country, of_territories
+
+COUNTRY = "FR"
 YEAR_END = ((12, 22), (1, 2))
 YEAR_END_SHARE, HOLIDAY_SHARE = 0.6, 0.35
 
@@ -24,7 +28,7 @@ def least_share(day: date) -> float:
     >>> [least_share(date(2025, 11, d)) for d in (10, 11, 12)], least_share(date(2025, 12, 23))
     ([1.0, 0.35, 1.0], 0.6)
     """
-    if day in _public_holidays(day.year):
+    if day in _of_year(day.year):
         return HOLIDAY_SHARE
     first, last = YEAR_END
     at = (day.month, day.day)
@@ -32,13 +36,18 @@ def least_share(day: date) -> float:
 
 
 def public_holidays(first: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
-    """Return the public holidays of France between two days."""
-    years = range(int(str(first)[:4]), int(str(last)[:4]) + 1)
-    days = sorted(day for year in years for day in _public_holidays(year))
-    found = np.array(days, dtype="datetime64[D]")
-    return found[(found >= first) & (found <= last)]
+    """Return the public holidays of all of France from one day to another."""
+    return of_country(COUNTRY, first, last)
+
+
+def local_holidays(
+    territories: Sequence[str], first: np.datetime64, last: np.datetime64
+) -> dict[str, NDArray[np.datetime64]]:
+    """Return those of Moselle, Alsace and overseas départements beside, by département."""
+    return of_territories(COUNTRY, territories, first, last)
 
 
 @lru_cache(maxsize=64)
-def _public_holidays(year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays("FR", years=[year]))
+def _of_year(year: int) -> frozenset[date]:
+    found = of_country(COUNTRY, np.datetime64(f"{year}-01-01", "D"), np.datetime64(f"{year}-12-31", "D"))
+    return frozenset(found.tolist())

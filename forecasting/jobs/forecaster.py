@@ -16,11 +16,13 @@ import orjson
 import structlog
 from numpy.typing import NDArray
 
+from forecasting.attribution import Shares, shared_out
 from forecasting.distribution import ForecastDistribution
 from forecasting.jobs.seeds import stream
 from forecasting.jobs.yardstick import LEAST_DAYS, draw_persistence, known_days
 from forecasting.learned import Learned
-from forecasting.learning import TooShort, learn
+from forecasting.learning import TooShort, Workings, work
+from forecasting.models import REGISTRY
 from forecasting.panel import Panel
 from forecasting.run import HORIZON_DAYS
 from forecasting.store import canonical
@@ -32,6 +34,7 @@ Floats = NDArray[np.float64]
 BACK_DAYS = 10
 HORIZONS = tuple(range(-BACK_DAYS, HORIZON_DAYS + 1))
 """Days drawn: those to publish, and the days before on which beds may still depend."""
+PARTS = "parts"
 YARDSTICK = "persistence"
 DISTRUSTED = "distrusted"
 """Why a territory whose monitors broke is answered by the yardstick."""
@@ -47,10 +50,13 @@ class Lesson:
         None when the models were not asked or did not answer.
     reason
         Why not.
+    shares
+        What each group of signals adds to what was learnt; None where nothing can be explained.
     """
 
     learned: Learned | None
     reason: str = ""
+    shares: Shares | None = None
 
     @property
     def state(self) -> bytes | None:
@@ -60,14 +66,20 @@ class Lesson:
     def pack(self) -> bytes:
         """Return the lesson as canonical bytes."""
         meta, arrays = ({}, {}) if self.learned is None else self.learned.arrays()
-        return canonical.pack({"reason": self.reason, "learned": meta or None}, arrays)
+        told = self.shares
+        about = None if told is None else {"models": list(told.models), "groups": list(told.groups)}
+        if told is not None:
+            arrays = {**arrays, PARTS: told.parts}
+        return canonical.pack({"reason": self.reason, "learned": meta or None, "shares": about}, arrays)
 
     @classmethod
     def unpack(cls, content: bytes) -> Self:
         """Read what `pack` wrote."""
         meta, arrays = canonical.unpack(content)
         learned = None if meta["learned"] is None else Learned.of_arrays(meta["learned"], arrays)
-        return cls(learned, meta["reason"])
+        about = meta["shares"]
+        told = about and Shares(tuple(about["models"]), tuple(about["groups"]), arrays[PARTS])
+        return cls(learned, meta["reason"], told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,15 +94,22 @@ class TargetDraws:
         Weights, and models left out with the reason; the same for all territories the models answered.
     fallen_back
         Territories that the yardstick answered for, with the reason.
+    ahead
+        What was announced for the days of `HORIZONS` beyond the usual and is in the draws, by territory.
     """
 
     draws: Mapping[str, Floats]
     models: Mapping[str, Any]
     fallen_back: Mapping[str, str] = field(default_factory=dict)
+    ahead: Mapping[str, Floats] = field(default_factory=dict)
 
     def adjusted(self, change: Callable[[str, Floats], Floats]) -> TargetDraws:
         """Return the same with each territory's draws changed."""
         return replace(self, draws={t: change(t, paths) for t, paths in self.draws.items()})
+
+    def told_ahead(self, added: Mapping[str, Floats]) -> TargetDraws:
+        """Return the same, saying what was announced and added, by territory, shape (`HORIZONS`,)."""
+        return replace(self, ahead=added)
 
     def retold(self, territories: Sequence[str], reason: str, change: Callable[[str], Floats]) -> TargetDraws:
         """Return the same with the draws of some territories replaced by the yardstick's, and why."""
@@ -159,6 +178,7 @@ def learn_target(
     state: bytes | None,
     nowcast_draws: Floats | None = None,
     models: bool = True,
+    explained: bool = True,
 ) -> Lesson:
     """Learn one target from all territories of a panel.
 
@@ -168,24 +188,40 @@ def learn_target(
         What the previous run left, or None.
     models
         Whether to ask the models at all, or the yardstick only.
+    explained
+        Whether it will be told what each group of signals adds.
     """
     if not models:
         return Lesson(None, "not asked")
     kept, completed = narrowed(panel, nowcast_draws, target)
     try:
-        learned = learn(
-            kept,
-            target,
-            HORIZON_DAYS,
-            state=orjson.loads(state) if state else None,
-            nowcast_draws=completed,
-        )
+        before = orjson.loads(state) if state else None
+        done = work(kept, target, HORIZON_DAYS, None, 0, state=before, nowcast_draws=completed)
     except TooShort as error:
         return Lesson(None, str(error))
     except Exception as error:  # a model may fail in ways its library alone knows; the run goes on
         log.exception("models_failed", target=target)
         return Lesson(None, f"{type(error).__name__}: {error}")
-    return Lesson(learned)
+    return Lesson(done.learned, shares=_shares(done) if explained else None)
+
+
+def _shares(done: Workings) -> Shares | None:
+    """Share out what the models that are heard forecast, once for whoever draws; a failure leaves it unexplained."""
+    learned = done.learned
+    heard = [model for model in REGISTRY if learned.weights.get(model.name, 0.0) > 0]
+    try:
+        found = shared_out(done.problem, heard, learned.state["models"], _group)
+    except Exception as error:  # an explanation is worth having, no forecast depends on it
+        log.warning("not_explained", target=learned.target, error=f"{type(error).__name__}: {error}")
+        return None
+    silent = sorted({model.name for model in heard} - set(found.models))
+    if silent:
+        log.info("models_not_shared_out", target=learned.target, models=silent)
+    return found
+
+
+def _group(source: str) -> str:
+    return signal_of(source.split(":")[0]).group
 
 
 def draw_target(

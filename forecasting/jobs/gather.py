@@ -20,6 +20,7 @@ from forecasting.jobs.cycles import latest_due
 from forecasting.jobs.forecaster import monitored_targets
 from forecasting.jobs.inputs import BedInputs, RunInputs
 from forecasting.jobs.panels import make_panel, zones_of
+from forecasting.jobs.programme import read_programme
 from forecasting.panel import Panel
 from forecasting.run import PartnerFreshness
 from forecasting.store.draft import RunPlan
@@ -195,6 +196,7 @@ def _facility_panel(
         as_of=plan.as_of,
         event_partners=events,
         zones=zones_of(list(inside), inside),
+        lies_in=inside,
     )
     return panel, inside
 
@@ -219,11 +221,14 @@ def _beds(
             here = there if name == place else there[there["facility"] == name]
             stays |= _stay_counts(name, mine)
             present |= _present(name, here, plan.origin, zone_of(place))
+    # Of every territory, so that one is told the same whatever the run's scope.
+    programme = read_programme(connection, list(register()), plan.origin, plan.as_of)
     capacities = store.reference_document(connection, CAPACITY_TABLE)
     tables = store.reference_document(connection, STAYS_TABLE)
     return BedInputs(
         stays=stays,
         present=present,
+        programme=programme,
         tables={k: StayTable(**v) for k, v in (tables[1] if tables else {}).items()},
         # What somebody wrote down for this use stands before what is derived from statistics.
         capacities={

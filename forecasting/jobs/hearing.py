@@ -1,6 +1,7 @@
 r"""What the ensemble of a run would have said of a target, had it been allowed some groups of signals only.
 
-Parameters and weights are those of the forecast, so nothing is fitted or rehearsed anew (`forecasting.attribution`).
+What each group adds to what each model says was shared out once, where the target was learnt, with the parameters and
+weights of the forecast (`forecasting.attribution`); here it is put together, which costs next to nothing.
 Three steps after the ensemble move medians too, and are heard with it:
 
 - days drawn are given back what public holidays do to them (`forecasting.closures`), of which levels were freed: that
@@ -17,25 +18,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
-from forecasting.attribution import MIDDLE, Workplace, medians_with, parts_of
+from forecasting.attribution import MIDDLE, medians_with
 from forecasting.explain import GROUPS, MedianWith
-from forecasting.forecast import with_median_nowcast
 from forecasting.jobs.coherent import regions_of
-from forecasting.jobs.forecaster import Lesson, TargetDraws, narrowed
-from forecasting.models import REGISTRY
+from forecasting.jobs.forecaster import Lesson, TargetDraws
+from forecasting.learned import Learned
 from forecasting.panel import Panel
-from forecasting.problem import Problem, make_problem
 from forecasting.run import HORIZON_DAYS
-from forecasting.transforms import weekday_factors
-from streams.vocabulary.signals import signal as signal_of
-
-log = structlog.get_logger(__name__)
+from forecasting.transforms import RootScale, weekday_factors
 
 Floats = NDArray[np.float64]
 NOTHING: frozenset[str] = frozenset()
@@ -59,6 +53,13 @@ class Hearing:
     groups: tuple[str, ...]
     median_with: MedianWith
 
+    def added(self, group: str, amounts: Floats) -> Hearing:
+        """Return the same with amounts that a group adds after the models spoke, shape (territory, day)."""
+        return replace(
+            self,
+            median_with=lambda which: self.median_with(which) + amounts * (group in which),
+        )
+
     def of(self, places: tuple[str, ...]) -> Hearing:
         """Return the same of some territories only."""
         rows = [self.territories.index(t) for t in places]
@@ -81,54 +82,50 @@ class Above:
 
     panel: Panel
     flow: TargetDraws
-    nowcast: Floats | None
-    lesson: Lesson | None
+    lesson: Lesson
     places: Mapping[str, str]
     dealt: frozenset[str]
     reconciled: bool = False
 
 
-def listen(
-    panel: Panel,
-    target: str,
-    flow: TargetDraws,
-    nowcast: Floats | None,
-    lesson: Lesson | None,
-    *,
-    reconciled: bool = False,
-) -> Hearing:
-    """Hear the ensemble behind some draws with any set of groups.
+def listen(panel: Panel, lesson: Lesson, *, reconciled: bool = False) -> Hearing | None:
+    """Hear the ensemble behind what was learnt with any set of groups; None when nothing was shared out.
 
     Parameters
     ----------
+    panel
+        What was learnt from, for which territories make up a region.
     reconciled
         Whether what was learnt was made to agree with a forecast of the regions.
     """
-    states = {} if lesson is None or lesson.learned is None else lesson.learned.state["models"]
-    kept, completed = narrowed(panel, nowcast, target)
-    whole = kept if completed is None else with_median_nowcast(kept, completed)
-    problem = make_problem(whole, target, HORIZON_DAYS)
-    late = len(whole.dates) - 1 - problem.last
-    chosen = [k for k, a in enumerate(problem.anchors) if 7 <= a and a - late <= HORIZON_DAYS]
-    heard = _heard(problem, flow.models["weights"], states)
-    agreed = _agreement(problem, heard(frozenset(GROUPS)), lesson if reconciled else None)
-    shut = _closures(problem)
+    learned, shares = lesson.learned, lesson.shares
+    if learned is None or shares is None:
+        return None
+    chosen = [k for k, a in enumerate(learned.anchors) if WEEK <= a and a - learned.late <= HORIZON_DAYS]
+    back = RootScale(learned.size).back
+    parts = list(shares.parts) or [np.zeros((*learned.quantiles.shape[:2], len(GROUPS)))]
+    heard = medians_with(learned.level, parts, [learned.weights[name] for name in shares.models] or [1.0])
+    told = back(heard(frozenset(GROUPS)), axis=0)
+    agreed = _agreement(regions_of(panel), learned, told) if reconciled else np.ones(told.shape)
+    shut = _closures(learned)
 
     def median_with(which: frozenset[str]) -> Floats:
-        found = problem.scale.back(heard(which), axis=0)
+        found = back(heard(which), axis=0)
         return (found * agreed * shut if "calendar" in which else found)[:, chosen]
 
     return Hearing(
-        territories=whole.territories,
-        days=tuple(int(problem.anchors[k] - late) for k in chosen),
-        groups=tuple(g for g in GROUPS if g in ("own", "calendar") or g in _groups_of(whole, target)),
+        territories=learned.territories,
+        days=tuple(int(learned.anchors[k] - learned.late) for k in chosen),
+        groups=shares.groups,
         median_with=median_with,
     )
 
 
-def dealt(inside: Hearing, above: Above, target: str) -> Hearing:
+def dealt(inside: Hearing, above: Above) -> Hearing:
     """Hear hospitals as what is shared out among them is heard, those left alone as themselves."""
-    outer = listen(above.panel, target, above.flow, above.nowcast, above.lesson, reconciled=above.reconciled)
+    outer = listen(above.panel, above.lesson, reconciled=above.reconciled)
+    if outer is None:
+        return inside
     places = {t: i for i, t in enumerate(outer.territories) if t not in above.flow.fallen_back}
     mine = {
         t: [h for h, f in enumerate(inside.territories) if f in above.dealt and above.places[f] == t]
@@ -153,48 +150,25 @@ def dealt(inside: Hearing, above: Above, target: str) -> Hearing:
     return replace(inside, groups=groups, median_with=median_with)
 
 
-def _heard(
-    problem: Problem, weights: Mapping[str, float], states: Mapping[str, Mapping[str, Any]]
-) -> MedianWith:
-    """Return the median of the models that are heard and can be shared out, as a function of the groups allowed."""
-    place = Workplace(problem, lambda source: signal_of(source.split(":")[0]).group)
-    heard = {name for name, weight in weights.items() if weight > 0}
-    shared = {
-        model.name: parts
-        for model in REGISTRY
-        if model.name in heard
-        and (parts := parts_of(model, place, states.get(model.name, {}))) is not None
-        and np.isfinite(parts).all()
-    }
-    if heard - set(shared):
-        log.info("models_not_shared_out", target=problem.target, models=sorted(heard - set(shared)))
-    if not shared:
-        return medians_with(problem.level, [place.nothing], [1.0])
-    return medians_with(problem.level, list(shared.values()), [weights[name] for name in shared])
-
-
-def _agreement(problem: Problem, median: Floats, lesson: Lesson | None) -> Floats:
+def _agreement(regions: Mapping[str, tuple[str, ...]], learned: Learned, median: Floats) -> Floats:
     """Return by what agreeing with its region multiplied each département's median, shape (territory, anchor)."""
-    regions = regions_of(problem.panel)
-    learned = None if lesson is None else lesson.learned
-    ones = np.ones(median.shape)
-    if not regions or learned is None or learned.quantiles.shape[:2] != median.shape:
-        return ones
-    told = problem.scale.back(learned.quantiles[..., MIDDLE], axis=0)
-    plain = problem.scale.back(median, axis=0)
+    told = RootScale(learned.size).back(learned.quantiles[..., MIDDLE], axis=0)
     inside = {t for parts in regions.values() for t in parts}
-    rows = np.array([t in inside for t in problem.panel.territories])[:, None]
-    return np.divide(told, plain, out=ones, where=rows & (plain > 0) & (told > 0))
+    rows = np.array([t in inside for t in learned.territories])[:, None]
+    return np.divide(told, median, out=np.ones(median.shape), where=rows & (median > 0) & (told > 0))
 
 
-def _closures(problem: Problem) -> Floats:
-    """Return by what public holidays multiply the week that ends at each anchor, shape (anchor,)."""
-    usual = weekday_factors(problem.filled, problem.dates)
-    weeks = [problem.dates[-1] + np.arange(max(steps - WEEK, 0) + 1, steps + 1) for steps in problem.anchors]
-    # 1 January 1970 was a Thursday; Monday is 0.
-    weights = [usual[(week.astype("datetime64[D]").astype(np.int64) + 3) % WEEK] for week in weeks]
-    return np.array([w @ problem.closed_on(d) / w.sum() for w, d in zip(weights, weeks, strict=True)])
-
-
-def _groups_of(panel: Panel, target: str) -> set[str]:
-    return {signal_of(s.split(":")[0]).group for s in panel.signals if s != target}
+def _closures(learned: Learned) -> Floats:
+    """Return by what public holidays multiply the week that ends at each anchor, shape (territory or 1, anchor)."""
+    if len(learned.closures) == 0:
+        return np.ones((1, len(learned.anchors)))
+    known = len(learned.history)
+    usual = weekday_factors(learned.history, learned.dates)
+    found = []
+    for steps in learned.anchors:
+        ahead = np.arange(max(steps - WEEK, 0) + 1, steps + 1)
+        days = (learned.dates[-1] + ahead).astype("datetime64[D]").astype(np.int64)
+        # 1 January 1970 was a Thursday; Monday is 0.
+        weights = usual[(days + 3) % WEEK]
+        found.append(weights @ learned.closures[known - 1 + ahead] / weights.sum())
+    return np.stack(found, axis=1)

@@ -24,6 +24,7 @@ from forecasting.store.encoding import freshness_document, freshness_of
 from forecasting.vigilance import ColourRules
 
 FACILITIES, BEDS, PREVIOUS, FRESHNESS = "facilities", "beds", "previous_colours", "freshness"
+LOCAL = "holidays|"
 REVISIONS, PUBLISHED = "revisions", "published"
 ColourKey = tuple[str, str, str, str]
 """Territory, facility, unit, civil day in ISO text."""
@@ -43,12 +44,15 @@ class BedInputs:
         Stay tables of versioned data, by `unit:syndrome`.
     capacities
         Beds known by the year, by place and unit.
+    programme
+        Elective admissions announced, by place, as `forecasting.jobs.programme.read_programme` returns them.
     """
 
     stays: Mapping[tuple[str, str], StayCounts] = field(default_factory=dict)
     present: Mapping[tuple[str, str], np.ndarray[Any, np.dtype[np.int64]]] = field(default_factory=dict)
     tables: Mapping[str, StayTable] = field(default_factory=dict)
     capacities: Mapping[tuple[str, str], Estimated] = field(default_factory=dict)
+    programme: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +160,8 @@ def panel_bytes(panel: Panel) -> bytes:
         arrays["population"] = panel.population
     if len(panel.holidays):
         arrays["holidays"] = panel.holidays.astype("datetime64[D]")
+    for territory, days in panel.local_holidays.items():
+        arrays[f"{LOCAL}{territory}"] = days.astype("datetime64[D]")
     return canonical.pack(meta, arrays)
 
 
@@ -173,6 +179,9 @@ def panel_of(content: bytes) -> Panel:
         population=arrays.get("population"),
         kinds=meta["kinds"],
         holidays=arrays.get("holidays", np.empty(0, dtype="datetime64[D]")),
+        local_holidays={
+            name.removeprefix(LOCAL): days for name, days in arrays.items() if name.startswith(LOCAL)
+        },
     )
 
 
@@ -189,6 +198,8 @@ def _beds_bytes(beds: BedInputs) -> bytes:
         arrays[f"at_risk|{place}|{unit}"] = counts.at_risk
     for (place, unit), ages in beds.present.items():
         arrays[f"present|{place}|{unit}"] = ages
+    for place, announced in beds.programme.items():
+        arrays[f"programme|{place}|"] = announced
     return canonical.pack(meta, arrays)
 
 
@@ -204,4 +215,5 @@ def _beds_of(content: bytes) -> BedInputs:
         present={(place, unit): values for (kind, place, unit), values in named.items() if kind == "present"},
         tables={k: StayTable(*t) for k, t in meta["tables"].items()},
         capacities={(row[0], row[1]): Estimated(*row[2:]) for row in meta["capacities"]},
+        programme={place: values for (kind, place, _), values in named.items() if kind == "programme"},
     )

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecasting.jobs.days_off import public_holidays
+from forecasting.jobs.days_off import local_holidays, public_holidays
 from forecasting.panel import Panel
 from infra.clock import end_of_day
 from streams.vocabulary.places import register, zone_of
@@ -34,6 +34,7 @@ def make_panel(
     as_of: datetime,
     event_partners: frozenset[str],
     zones: Mapping[str, str],
+    lies_in: Mapping[str, str] | None = None,
 ) -> Panel:
     """Return the daily panel of some places.
 
@@ -51,6 +52,8 @@ def make_panel(
         Partners that send individual events.
     zones
         Civil time zone of each place.
+    lies_in
+        Territory of each facility.
     """
     daily = counts[(counts["reference_end"] - counts["reference_date"]) == pd.Timedelta(days=1)]
     daily = daily[daily[by].isin(places)]
@@ -80,7 +83,17 @@ def make_panel(
         population=_population(places) if by == "place" else None,
         kinds={s: "count" for s in signals},
         holidays=public_holidays(dates[0], dates[-1] + CALENDAR_AHEAD),
+        local_holidays=_local_holidays(places, lies_in or {}, dates[0], dates[-1] + CALENDAR_AHEAD),
     )
+
+
+def _local_holidays(
+    places: Sequence[str], lies_in: Mapping[str, str], first: np.datetime64, last: np.datetime64
+) -> dict[str, NDArray[np.datetime64]]:
+    """Return the holidays that some places have beside, a facility those of its territory."""
+    territories = {place: lies_in.get(place, place) for place in places}
+    local = local_holidays(sorted(set(territories.values())), first, last)
+    return {place: local[t] for place, t in territories.items() if t in local}
 
 
 def _fill_zeros(values: Floats, of_events: NDArray[np.bool_], signals: Sequence[str]) -> None:

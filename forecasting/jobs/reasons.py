@@ -63,8 +63,7 @@ def explain(
     panel: Panel,
     target: str,
     flow: TargetDraws,
-    nowcast: Floats | None,
-    lesson: Lesson | None = None,
+    lesson: Lesson | None,
     above: Above | None = None,
     *,
     reconciled: bool = False,
@@ -76,21 +75,23 @@ def explain(
     Parameters
     ----------
     lesson
-        What the draws come from, for the parameters of the models that keep some; without it they are part of the
-        remainder.
+        What the draws come from.
     above
         Of hospitals, the territories that they lie in.
     reconciled
         Whether what was learnt was made to agree with a forecast of the regions.
     """
     names = tuple(t for t in flow.draws if t not in flow.fallen_back)
-    if not flow.models or not names:
+    if lesson is None or not flow.models or not names:
         return Reasons()
     try:
-        hearing = listen(panel, target, flow, nowcast, lesson, reconciled=reconciled)
+        hearing = listen(panel, lesson, reconciled=reconciled)
+        if hearing is None:
+            return Reasons()
         if above is not None and above.flow.models:
-            hearing = dealt(hearing, above, target)
-        return _explained(hearing.of(names), target, flow)
+            hearing = dealt(hearing, above)
+        hearing = hearing.of(names)
+        return _explained(hearing.added("calendar", _announced(hearing, flow)), target, flow)
     except Exception as error:  # an explanation is worth having, no forecast depends on it
         log.warning("not_explained", target=target, error=f"{type(error).__name__}: {error}")
         return Reasons()
@@ -104,6 +105,14 @@ def _explained(hearing: Hearing, target: str, flow: TargetDraws) -> Reasons:
         documents={t: _document(found, place, days, target) for place, t in enumerate(hearing.territories)},
         drivers={t: _driver(found, place) for place, t in enumerate(hearing.territories)},
     )
+
+
+def _announced(hearing: Hearing, flow: TargetDraws) -> Floats:
+    """Return what was announced beyond the usual for the weeks told of, shape (territory, day)."""
+    nothing = np.zeros(len(HORIZONS))
+    ahead = np.array([flow.ahead.get(t, nothing) for t in hearing.territories])
+    last = [HORIZONS.index(day) for day in hearing.days]
+    return np.stack([ahead[:, at - 6 : at + 1].mean(axis=1) for at in last], axis=1)
 
 
 def explain_beds(admissions: Document | None, beds: BedDraws) -> Document | None:

@@ -70,21 +70,21 @@ def test_the_year_end_and_single_holidays_are_kinds_of_their_own() -> None:
 
 
 def test_known_effects_are_found_again() -> None:
-    found = closure_factors(flow(np.random.default_rng(3)), DATES, HOLIDAYS)
+    found = closure_factors(flow(np.random.default_rng(3)), DATES, [HOLIDAYS])
     assert found[[HOLIDAY, YEAR_END]] == pytest.approx(TRUE[[HOLIDAY, YEAR_END]], abs=0.06)
     assert found == pytest.approx(TRUE, abs=0.12)
 
 
 def test_an_ordinary_calendar_has_next_to_no_effect() -> None:
     rng = np.random.default_rng(5)
-    found = closure_factors(rng.poisson(500.0, (len(DATES), 2)).astype(float), DATES, HOLIDAYS)
+    found = closure_factors(rng.poisson(500.0, (len(DATES), 2)).astype(float), DATES, [HOLIDAYS])
     assert found == pytest.approx(np.ones(5), abs=0.05)
-    few = closure_factors(rng.poisson(0.5, (len(DATES), 2)).astype(float), DATES, HOLIDAYS)
+    few = closure_factors(rng.poisson(0.5, (len(DATES), 2)).astype(float), DATES, [HOLIDAYS])
     assert few.tolist() == [1.0] * 5
 
 
 def test_a_day_as_good_as_shut_is_a_gap() -> None:
-    told = opened(np.array([[10.0], [1.0], [6.0]]), np.array([1.0, SHUT / 2, 0.6]))
+    told = opened(np.array([[10.0], [1.0], [6.0]]), np.array([[1.0], [SHUT / 2], [0.6]]))
     assert told[[0, 2], 0] == pytest.approx([10.0, 10.0])
     assert np.isnan(told[1, 0])
 

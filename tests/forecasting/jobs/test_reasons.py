@@ -58,7 +58,7 @@ def lesson() -> Lesson:
 def answered(lesson: Lesson) -> tuple[Panel, TargetDraws, Reasons]:
     panel = leading_panel()
     flow = draw_target(panel, TARGET, list(panel.territories), lesson, draws=300, seed=5)
-    return panel, flow, explain(panel, TARGET, flow, None, lesson)
+    return panel, flow, explain(panel, TARGET, flow, lesson)
 
 
 def total(document: Document) -> np.ndarray:
@@ -132,12 +132,27 @@ def test_the_signal_that_leads_is_the_one_that_drives(answered: tuple[Panel, Tar
 
 
 def test_what_the_yardstick_answered_is_not_explained_by_models(
-    answered: tuple[Panel, TargetDraws, Reasons],
+    lesson: Lesson, answered: tuple[Panel, TargetDraws, Reasons]
 ) -> None:
     panel, flow, _ = answered
     alone = TargetDraws(flow.draws, flow.models, {"T0": "wild"})
-    assert set(explain(panel, TARGET, alone, None).documents) == set(panel.territories) - {"T0"}
-    assert explain(panel, TARGET, TargetDraws(flow.draws, {}), None).documents == {}
+    assert set(explain(panel, TARGET, alone, lesson).documents) == set(panel.territories) - {"T0"}
+    assert explain(panel, TARGET, TargetDraws(flow.draws, {}), lesson).documents == {}
+    assert explain(panel, TARGET, flow, None).documents == {}
+
+
+def test_a_lesson_that_was_sent_explains_the_same_and_its_draws_need_no_model(
+    lesson: Lesson, answered: tuple[Panel, TargetDraws, Reasons], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, flow, reasons = answered
+    sent = Lesson.unpack(lesson.pack())
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("models are shared out where they are learnt, once")
+
+    monkeypatch.setattr("forecasting.attribution.parts_of", refuse)
+    monkeypatch.setattr("forecasting.problem.make_problem", refuse)
+    assert explain(panel, TARGET, flow, sent) == reasons
 
 
 def test_agreeing_with_the_region_is_told_with_the_common_trend(
@@ -150,7 +165,7 @@ def test_agreeing_with_the_region_is_told_with_the_common_trend(
     flow = draw_target(panel, TARGET, list(panel.territories), agreed, draws=300, seed=5)
     # These places are no French départements, so which region they make up is told here.
     monkeypatch.setattr("forecasting.jobs.hearing.regions_of", lambda panel: {"R": panel.territories})
-    after = explain(panel, TARGET, flow, None, agreed, reconciled=True)
+    after = explain(panel, TARGET, flow, agreed, reconciled=True)
     for territory, document in after.documents.items():
         earlier = before.documents[territory]
         added = document["groups"]["calendar"][0] - earlier["groups"]["calendar"][0]
@@ -167,7 +182,7 @@ def test_a_holiday_in_the_week_ahead_is_the_calendars(lesson: Lesson) -> None:
     panel = replace(plain, values=values, holidays=holidays)
     learnt = learn_target(panel, TARGET, state=lesson.state)
     flow = draw_target(panel, TARGET, list(panel.territories), learnt, draws=300, seed=5)
-    documents = explain(panel, TARGET, flow, None, learnt).documents.values()
+    documents = explain(panel, TARGET, flow, learnt).documents.values()
     lost = sum(d["groups"]["calendar"][0] for d in documents)
     published = sum(d["published"][0] for d in documents)
     assert -0.35 * published < lost < -0.08 * published
@@ -189,8 +204,8 @@ def test_hospitals_are_explained_by_what_is_forecast_of_their_territory(
     draws = {h: flow.draws["T0"] * part for h, part in share.items()}
     inner = learn_target(hospitals, TARGET, state=None)
     own = draw_target(hospitals, TARGET, list(share), inner, draws=300, seed=5)
-    above = Above(panel, flow, None, lesson, dict.fromkeys(share, "T0"), frozenset(share))
-    told = explain(hospitals, TARGET, replace(own, draws=draws), None, inner, above).documents
+    above = Above(panel, flow, lesson, dict.fromkeys(share, "T0"), frozenset(share))
+    told = explain(hospitals, TARGET, replace(own, draws=draws), inner, above).documents
     whole = reasons.documents["T0"]
     for hospital, part in share.items():
         assert set(told[hospital]["groups"]) == set(whole["groups"])
@@ -199,7 +214,7 @@ def test_hospitals_are_explained_by_what_is_forecast_of_their_territory(
         assert told[hospital]["groups"]["laboratory"][0] == pytest.approx(
             expected, abs=0.1 + 0.2 * abs(expected)
         )
-    alone = explain(hospitals, TARGET, own, None, inner, replace(above, dealt=frozenset())).documents
+    alone = explain(hospitals, TARGET, own, inner, replace(above, dealt=frozenset())).documents
     assert alone["H1"]["groups"]["laboratory"] == [0.0, 0.0]
 
 
