@@ -12,7 +12,7 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
-from forecasting.run import RunRecord, SeriesForecast, TerritoryBulletin
+from forecasting.run import RunRecord, SeriesForecast, TerritoryBulletin, VigilanceDay
 from forecasting.store import canonical
 from forecasting.store.draft import CONFIG, PANEL, RULES, STATE, RunDraft, run_digest
 from forecasting.store.encoding import (
@@ -46,6 +46,7 @@ def write_run(connection: Connection, draft: RunDraft, created: datetime) -> Run
     _insert_states(connection, record, draft)
     _insert_series(connection, record.id, draft.series)
     _insert_bulletins(connection, record.id, draft.bulletins)
+    _insert_days(connection, record.id, (day for b in draft.bulletins for day in b.days))
     return record
 
 
@@ -164,7 +165,6 @@ def _insert_series(connection: Connection, run_id: int, series: Iterable[SeriesF
 
 
 def _insert_bulletins(connection: Connection, run_id: int, bulletins: Iterable[TerritoryBulletin]) -> None:
-    bulletins = tuple(bulletins)
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO run_territory (run_id, territory, trust, trust_causes, colour, headline_day,"
@@ -188,6 +188,10 @@ def _insert_bulletins(connection: Connection, run_id: int, bulletins: Iterable[T
                 for b in bulletins
             ],
         )
+
+
+def _insert_days(connection: Connection, run_id: int, days: Iterable[VigilanceDay]) -> None:
+    with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO run_day (run_id, territory, facility, unit, day, horizon, colour, raw_colour,"
             " probability, beds_needed, beds_free, basis, driver)"
@@ -208,8 +212,7 @@ def _insert_bulletins(connection: Connection, run_id: int, bulletins: Iterable[T
                     d.basis,
                     d.driver,
                 )
-                for b in bulletins
-                for d in b.days
+                for d in days
             ],
         )
 
