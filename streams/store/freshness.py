@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal, LiteralString
+from typing import Any, Literal, LiteralString
 
 from infra.clock import end_of_day
 from infra.database import Connection
@@ -72,21 +72,7 @@ def read_freshness(connection: Connection, place: str, as_of: datetime) -> list[
         for name in agreement.signals
     }
     signals = sorted({name for agreement in agreements.values() for name in agreement.signals})
-    rows = [
-        row
-        for individual, since in ((False, _REPORTS_SINCE), (True, _EVENTS_SINCE))
-        for row in connection.execute(
-            _NEWEST,
-            {
-                "place": place,
-                "signals": signals,
-                "as_of": as_of,
-                "individual": individual,
-                "start": (as_of - since).date(),
-                "end": (as_of + _UNTIL).date(),
-            },
-        ).fetchall()
-    ]
+    rows = _newest(connection, place, signals, as_of)
     heard: dict[str, datetime] = {}
     for partner, _, individual, _, _, reported in rows:
         if individual:
@@ -107,6 +93,22 @@ def read_freshness(connection: Connection, place: str, as_of: datetime) -> list[
         state = _state_of_events(heard[partner], as_of) if partner in heard else "silent"
         found[partner, name] = Freshness(partner, name, None, None, state)
     return [found[key] for key in sorted(found)]
+
+
+def _newest(connection: Connection, place: str, signals: list[str], as_of: datetime) -> list[tuple[Any, ...]]:
+    """Return the newest report of each partner and signal, of events apart: they are told for less long."""
+    found: list[tuple[Any, ...]] = []
+    for individual, since in ((False, _REPORTS_SINCE), (True, _EVENTS_SINCE)):
+        asked = {
+            "place": place,
+            "signals": signals,
+            "as_of": as_of,
+            "individual": individual,
+            "start": (as_of - since).date(),
+            "end": (as_of + _UNTIL).date(),
+        }
+        found += connection.execute(_NEWEST, asked).fetchall()
+    return found
 
 
 def _state_of_events(newest: datetime, as_of: datetime) -> State:
