@@ -8,25 +8,31 @@ ensemble follows the share of territories missed (Gibbs & Candès 2021, arXiv:21
 weighed by how much was going on, and with a pull back to the nominal level, so that a long quiet period
 does not leave intervals too narrow for the next wave. Quantiles are then read at the asked levels and
 sorted, so they stay monotone.
+
+Before that, tails are widened for what nobody has seen: territories share their shocks, and of shocks that last ``h``
+weeks a wave of `WAVE_WEEKS` shows ``WAVE_WEEKS / h``. Intervals from so few have the tails of Student's distribution
+with as many degrees of freedom; its middle is left as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from forecasting.models.base import LEVELS, at_probability, probability_of
-from forecasting.transforms import OFFSET, ROOT, Floats
+from forecasting.transforms import Floats, activity
 
-GAMMA = 0.08
-PULL = 0.03
-FEW_TERRITORIES = 30
+GAMMA = 0.1
+GAMMA_TAILS = 0.08
+PULL = 0.02
+FEW_TERRITORIES = 10
+FEW_FOR_TAILS = 30
 TAILS = 0.4
+WAVE_WEEKS = 20.0
 LARGEST_STEP = 0.6
-LEAST_ACTIVITY = 0.1
 N_SIDES = len(LEVELS) // 2
 
 
@@ -50,9 +56,26 @@ class Conformal:
         return {"shift": [[round(float(v), 6) for v in row] for row in self.shift]}
 
 
-def calibrate(
-    rehearsed: Floats, truths: Floats, lead_origins: tuple[int, ...], grain: Floats | None = None
-) -> Conformal:
+def wide_tails(quantiles: Floats, weeks_ahead: Sequence[float]) -> Floats:
+    """Widen the tails of quantiles (..., anchor, level) for how few shocks of their length can have been seen.
+
+    Parameters
+    ----------
+    quantiles : ndarray, shape (..., anchor, level)
+    weeks_ahead : sequence of float, shape (anchor,)
+        Below one counts as one.
+    """
+    normal = np.abs(ndtri(LEVELS[:N_SIDES]))
+    out = np.empty(quantiles.shape)
+    for a, weeks in enumerate(weeks_ahead):
+        shocks = WAVE_WEEKS / max(weeks, 1.0)
+        ratio = stdtrit(shocks, LEVELS[:N_SIDES]) / ndtri(LEVELS[:N_SIDES])
+        middle = stdtrit(shocks, 0.25) / ndtri(0.25)
+        out[..., a, :] = apply_shift(quantiles[..., a, :], normal * (np.maximum(ratio / middle, 1.0) - 1.0))
+    return out
+
+
+def calibrate(rehearsed: Floats, truths: Floats, lead_origins: tuple[int, ...]) -> Conformal:
     """Walk through the rehearsals in order, learning from each once its truth was known.
 
     Parameters
@@ -62,14 +85,10 @@ def calibrate(
         Levels on the fourth-root scale, of mean level one in natural units per size.
     lead_origins : tuple of int
         Rehearsal origins (weeks) until the truth of each anchor is known.
-    grain : ndarray, shape (origin, territory, anchor), optional
-        Half the distance between two values the truth can have. What is published of counts are whole numbers, which
-        hold a truth that the quantiles they were rounded from just miss.
     """
     n_origins, _, n_anchors, _ = rehearsed.shape
     shift = np.zeros((n_origins + 1, n_anchors, N_SIDES))
-    activity = _activity(truths)
-    half = np.zeros(truths.shape) if grain is None else grain
+    going_on = activity(truths)
     pit = np.full(truths.shape, np.nan)
     for o in range(n_origins + 1):
         if o > 0:
@@ -78,9 +97,9 @@ def calibrate(
             known = o - lead_origins[a]
             if known >= 0:
                 asked = apply_shift(rehearsed[known, :, a], shift[known, a])
-                missed = _missed(asked, truths[known, :, a], half[known, :, a])
+                missed = _missed(asked, truths[known, :, a])
                 told = int(np.isfinite(truths[known, :, a]).sum())
-                shift[o, a] = _step(shift[o, a], missed, activity[known, a], told)
+                shift[o, a] = _step(shift[o, a], missed, going_on[known, a], told)
         if o < n_origins:
             pit[o] = _pit(rehearsed[o], truths[o], shift[o])
     return Conformal(shift[-1], pit)
@@ -94,17 +113,17 @@ def apply_shift(quantiles: Floats, shift: Floats) -> Floats:
     return np.sort(at_probability(quantiles, np.broadcast_to(asked, quantiles.shape)), axis=-1)
 
 
-def _missed(quantiles: Floats, truth: Floats, half: Floats) -> Floats:
+def _missed(quantiles: Floats, truth: Floats) -> Floats:
     """Share of territories outside each central interval, widest first; NaN when no truth is known."""
     known = np.isfinite(truth) & np.isfinite(quantiles).all(axis=-1)
     if not known.any():
         return np.full(N_SIDES, np.nan)
-    q, y, slack = quantiles[known], truth[known][:, None], half[known][:, None]
-    outside = (y < q[:, :N_SIDES] - slack) | (y > q[:, : -N_SIDES - 1 : -1] + slack)
+    q, y = quantiles[known], truth[known][:, None]
+    outside = (y < q[:, :N_SIDES]) | (y > q[:, : -N_SIDES - 1 : -1])
     return np.asarray(outside.mean(axis=0))
 
 
-def _step(shift: Floats, missed: Floats, activity: float, territories: int) -> Floats:
+def _step(shift: Floats, missed: Floats, going_on: float, territories: int) -> Floats:
     """Move half-widths by the surprise, on the normal-score scale so that tails move as well as the middle."""
     if np.isnan(missed).any():
         return shift
@@ -113,19 +132,13 @@ def _step(shift: Floats, missed: Floats, activity: float, territories: int) -> F
     seen = ndtri(1.0 - np.clip(missed, 0.002, 0.98) / 2.0)
     # Missing more than promised means the score reached was lower than asked: widen.
     surprise = np.clip(target - seen, -LARGEST_STEP, LARGEST_STEP)
-    # Few territories tell little about tails, so these narrow more slowly than they widen, and a quiet season says
+    # Few territories tell little, least about tails, which narrow more slowly than they widen: a quiet season says
     # little about the next wave.
-    narrowing = territories / (territories + FEW_TERRITORIES)
-    speed = activity * GAMMA * np.where((surprise < 0) & (nominal <= TAILS), narrowing, 1.0)
-    return np.asarray((1.0 - PULL * activity) * shift + speed * surprise)
-
-
-def _activity(truths: Floats) -> Floats:
-    """Mean level that came true relative to the usual one, at most one, shape (origin, anchor)."""
-    known = np.isfinite(truths)
-    level = np.where(known, np.maximum(truths, 0.0) ** ROOT - OFFSET, 0.0).sum(axis=1)
-    count = np.maximum(known.sum(axis=1), 1)
-    return np.asarray(np.clip(level / count, LEAST_ACTIVITY, 1.0))
+    tails = nominal <= TAILS
+    narrowing = territories / (territories + FEW_FOR_TAILS)
+    speed = np.where(tails, GAMMA_TAILS, GAMMA) * np.where(tails & (surprise < 0), narrowing, 1.0)
+    speed *= territories / (territories + FEW_TERRITORIES)
+    return np.asarray((1.0 - PULL * going_on) * shift + going_on * speed * surprise)
 
 
 def _pit(quantiles: Floats, truth: Floats, shift: Floats) -> Floats:

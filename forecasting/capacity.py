@@ -27,6 +27,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.distribution import read_quantiles
 from forecasting.run import Basis
 from infra.errors import MeteoError
 
@@ -151,5 +152,5 @@ def probability_short(needed: Floats, facing: Facing) -> Floats | None:
 
 def summary(draws: Floats) -> dict[str, float]:
     """Return the quantiles a bulletin shows, by level as text."""
-    values = np.quantile(draws, SUMMARY_LEVELS)
+    values = read_quantiles(draws, SUMMARY_LEVELS)
     return {f"{level:g}": round(float(value), 3) for level, value in zip(SUMMARY_LEVELS, values, strict=True)}

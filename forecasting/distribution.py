@@ -34,6 +34,36 @@ QUANTILE_LEVELS: tuple[float, ...] = (
 """The 23 levels of the forecast hubs."""
 
 
+def read_quantiles(draws: ArrayLike, levels: Sequence[float] = QUANTILE_LEVELS) -> Floats:
+    """Read quantiles from draws by their mid-distribution function, ``P(X < x) + P(X = x) / 2``.
+
+    Of draws that are all different these are the usual quantiles. Draws of counts fall on few whole numbers, and
+    quantiles that do so too make intervals that hold up to a whole count more than they say; read so, an interval
+    of nominal 50 % holds half of the counts (Ma, Genton & Parzen 2011, doi:10.1007/s10463-008-0215-z).
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., draw)
+    levels : sequence of float
+
+    Returns
+    -------
+    ndarray, shape (..., level)
+
+    >>> read_quantiles([0, 0, 0, 1], (0.25, 0.5)).tolist()
+    [0.0, 0.25]
+    """
+    ordered = np.sort(np.asarray(draws, dtype=float), axis=-1)
+    wanted = np.asarray(levels, dtype=float)
+    last = max(ordered.shape[-1] - 1, 1)
+    out = np.empty((*ordered.shape[:-1], len(wanted)))
+    for at in np.ndindex(ordered.shape[:-1]):
+        row = ordered[at]
+        middle = (np.searchsorted(row, row, "left") + np.searchsorted(row, row, "right") - 1) / (2.0 * last)
+        out[at] = np.interp(wanted, middle, row)
+    return out
+
+
 @dataclass(frozen=True)
 class ForecastDistribution:
     """Draws of one target for several territories, joint over the horizon.
@@ -66,15 +96,15 @@ class ForecastDistribution:
         self.draws.setflags(write=False)
 
     def quantiles(self, levels: Sequence[float] = QUANTILE_LEVELS) -> Floats:
-        """Quantiles, shape (territory, horizon, level)."""
-        return np.moveaxis(np.quantile(self.draws, np.asarray(levels), axis=-1), 0, -1)
+        """Quantiles by `read_quantiles`, shape (territory, horizon, level)."""
+        return read_quantiles(self.draws, levels)
 
     def mean(self) -> Floats:
         """Mean of the draws, shape (territory, horizon)."""
         return cast(Floats, self.draws.mean(axis=-1))
 
     def median(self) -> Floats:
-        """Median of the draws, shape (territory, horizon)."""
+        """Median of the draws, shape (territory, horizon): of counts the usual whole number."""
         return cast(Floats, np.median(self.draws, axis=-1))
 
     def probability_above(self, threshold: ArrayLike) -> Floats:

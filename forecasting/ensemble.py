@@ -3,7 +3,7 @@
 Each model has rehearsed the past weeks, and this part of the year before; its record is its weighted interval
 score there relative to persistence's on the same tasks, with a prior that counts as a few weeks::
 
-    r_m = (sum_t v_t s_m,t + k S rho_m) / (sum_t v_t s_persistence,t + k S),     v_t = memory_t schooling_m,t^2
+    r_m = (sum_t v_t s_m,t + k S rho_m) / (sum_t v_t s_persistence,t + k S),     v_t = memory_t schooling_m,t^4
 
 ``S`` is a usual week of persistence, ``rho`` what the model says it is worth before anything is known
 (`Fitted.prior`), ``schooling`` how much the model had learned from at that rehearsal relative to today: a model that
@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from forecasting.calibration import wide_tails
 from forecasting.models.base import LEVELS, CannotForecast, Fitted, Model, State
 from forecasting.problem import Problem, memory
 from forecasting.transforms import OFFSET, ROOT, Floats
@@ -33,6 +34,7 @@ TOLERANCE = 1.25
 HALF_LIFE_WEEKS = 20.0
 SEASON_WEEKS = 8.0
 PRIOR_WEEKS = 30.0
+SCHOOLING = 4.0
 HOPELESS = 1.2
 WILD = 6.0
 LESSON = 0.5
@@ -102,10 +104,10 @@ def combine(problem: Problem, answers: Sequence[Fitted]) -> Combined:
     weights = record.weights(now)
     used = [a for a in sane if weights[a.model] > 0]
     share = np.array([weights[a.model] for a in used])
-    published = weighted_median(np.stack([a.quantiles for a in used]), share)
+    weeks_ahead = [a / problem.weekly_step for a in problem.anchors]
     return Combined(
-        quantiles=published,
-        rehearsed=_rehearse(problem, sane, record),
+        quantiles=wide_tails(weighted_median(np.stack([a.quantiles for a in used]), share), weeks_ahead),
+        rehearsed=wide_tails(_rehearse(problem, sane, record), weeks_ahead),
         weights={a.model: weights.get(a.model, 0.0) for a in answers},
         scores={a.model: record.score(a.model, now) for a in answers},
         left_out=wild,
@@ -206,7 +208,7 @@ class Record:
             evidence = self._evidence(origin)
             usual = np.where(np.isfinite(theirs), evidence, 0.0)
             week = float((usual * np.nan_to_num(theirs)).sum()) / max(float(usual.sum()), 1e-12)
-            schooled = 1.0 if answer.schooled is None else answer.schooled[:, None] ** 2
+            schooled = 1.0 if answer.schooled is None else answer.schooled[:, None] ** SCHOOLING
             weight = np.where(np.isfinite(scores) & np.isfinite(theirs), evidence * schooled, 0.0)
             ours = float((weight * np.nan_to_num(scores)).sum()) + PRIOR_WEEKS * week * prior
             base = float((weight * np.nan_to_num(theirs)).sum()) + PRIOR_WEEKS * week

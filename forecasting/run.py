@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.distribution import QUANTILE_LEVELS
+from forecasting.distribution import QUANTILE_LEVELS, read_quantiles
 
 Colour = Literal["green", "yellow", "orange", "red", "grey"]
 Trust = Literal["ok", "degraded", "broken"]
@@ -271,7 +271,7 @@ def summarised(
         unit_of_measure=unit_of_measure,
         horizons=horizons,
         levels=QUANTILE_LEVELS,
-        quantiles=np.ascontiguousarray(np.quantile(exact, np.asarray(QUANTILE_LEVELS), axis=1).T),
+        quantiles=read_quantiles(exact, QUANTILE_LEVELS),
         mean=exact.mean(axis=1),
         draws=kept,
         models=models,

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 OFFSET = 0.05
+LEAST_ACTIVITY = 0.1
 ROOT = 4
 
 
@@ -137,3 +138,20 @@ def lagged(values: Floats, periods: int) -> Floats:
     if periods < len(values):
         out[periods:] = values[:-periods]
     return out
+
+
+def activity(levels: Floats) -> Floats:
+    """How much was going on at each time, as a share of the usual: from `LEAST_ACTIVITY` to one.
+
+    Parameters
+    ----------
+    levels : ndarray, shape (time, territory, ...)
+        On the fourth-root scale, of mean level one in natural units per size; NaN where unknown.
+
+    Returns
+    -------
+    ndarray, shape (time, ...)
+    """
+    known = np.isfinite(levels)
+    natural = np.where(known, np.maximum(levels, 0.0) ** ROOT - OFFSET, 0.0).sum(axis=1)
+    return np.asarray(np.clip(natural / np.maximum(known.sum(axis=1), 1), LEAST_ACTIVITY, 1.0))

@@ -23,6 +23,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from forecasting.distribution import read_quantiles
 from forecasting.explain import GROUPS, Explanation, sentence, shapley
 from forecasting.jobs.bed_forecast import STOCK, BedDraws
 from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, Lesson, TargetDraws
@@ -127,7 +128,7 @@ def explain_beds(admissions: Document | None, beds: BedDraws) -> Document | None
     daily = amounts[:, np.minimum(weeks, len(admissions["days"]) - 1)]
     daily = np.where(days > admissions["days"][0] - 7, daily, 0.0)
     added = np.stack([_still_there(daily, days, beds.staying, day) for day in BED_DAYS], axis=1)
-    published = np.median(beds.draws[list(BED_DAYS)], axis=1)
+    published = read_quantiles(beds.draws[list(BED_DAYS)], (0.5,))[:, 0]
     found = Explanation(
         groups, (published - added.sum(axis=0))[None], added[:-1, None], added[-1:], published[None]
     )

@@ -13,6 +13,7 @@ import structlog
 from numpy.typing import NDArray
 
 from forecasting import store
+from forecasting.distribution import read_quantiles
 from forecasting.jobs.forecaster import BACK_DAYS, draw_yardstick
 from forecasting.jobs.inputs import RunInputs
 from forecasting.panel import Panel
@@ -143,4 +144,4 @@ def _baseline(series: SeriesForecast, panel: Panel) -> Floats | None:
         draws = draw_yardstick(panel, series.target.key, place, YARDSTICK_DRAWS, seed=0)[BACK_DAYS:]
     except ValueError:
         return None
-    return np.asarray(np.quantile(draws, np.asarray(series.levels), axis=1).T)
+    return read_quantiles(draws, series.levels)

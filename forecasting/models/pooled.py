@@ -27,13 +27,13 @@ from forecasting.features import Look, table
 from forecasting.models.base import CannotForecast, Fitted, State
 from forecasting.problem import YEAR, Problem, memory, season_distance
 from forecasting.spread import Lesson, intervals
-from forecasting.transforms import Floats
+from forecasting.transforms import Floats, activity
 
 LESSON_YEARS = 5.0
 EMBARGO_WEEKS = 26.0
 FULL_WEEKS = 26.0
 WINTER_YEARS = 1.1
-WITH_GROUNDS, WITHOUT = 0.8, 0.95
+WITH_WINTERS, WITH_SIGNALS, WITHOUT = 0.7, 0.8, 0.95
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,10 @@ class PooledGrowth:
         lessons = [self._lesson(donor) for donor in problem.donors]
         common = all(m.taught for m in self.members)
         quantiles = intervals(problem, points, origins, lessons if common else [])
-        # What territories share is learned from winters, how they differ from what leads each of them.
+        # What territories share is learned from winters; how they differ from what leads each of them, of which a few
+        # weeks teach all there is.
         grounds = longest >= WINTER_YEARS if common else bool(problem.signals)
-        weeks = np.mean([schooling(problem, m, origins) for m in self.members], axis=0)
+        prior = (WITH_WINTERS if common else WITH_SIGNALS) if grounds else WITHOUT
         return Fitted(
             self.name,
             problem.anchors,
@@ -110,8 +111,8 @@ class PooledGrowth:
             refitted=points.shape[1],
             elsewhere=_gain(lessons),
             family=self.family,
-            prior=WITH_GROUNDS if grounds else WITHOUT,
-            schooled=np.minimum(weeks[:-1] / max(float(weeks[-1]), 1.0), 1.0),
+            prior=prior,
+            schooled=schooling(problem, self.members, origins) if common else None,
         )
 
     def _lesson(self, donor: Problem) -> Lesson:
@@ -206,17 +207,18 @@ def coefficients(
     return np.asarray(np.linalg.solve(left, right[..., None])[..., 0])
 
 
-def schooling(problem: Problem, member: Member, origins: Sequence[int]) -> Floats:
-    """Effective weeks a member has learned from at each origin, shape (origin,)."""
-    steps = problem.anchors[-1]
-    there = [
-        (p, np.isfinite(p.z).any(axis=1).astype(float)) for p in (problem, *problem.donors * member.taught)
-    ]
-    weeks = [
-        _weeks(np.stack([time_weights(p, member, known, steps, problem.dates[o]) for o in origins]), p)
-        for p, known in there
-    ]
-    return np.asarray(np.sum(weeks, axis=0))
+def schooling(problem: Problem, members: Sequence[Member], origins: Sequence[int]) -> Floats:
+    """How much members had learned from at each origin but the last, as a share of what they have at the last.
+
+    Weeks are weighed by what was going on in them: a summer teaches nothing of a winter.
+    """
+    steps, learned = problem.anchors[-1], np.zeros(len(origins))
+    for member in members:
+        for p in (problem, *problem.donors * member.taught):
+            there = np.isfinite(p.z).any(axis=1).astype(float)
+            weights = np.stack([time_weights(p, member, there, steps, problem.dates[o]) for o in origins])
+            learned += weights @ activity(p.z) / p.weekly_step
+    return np.asarray(np.minimum(learned[:-1] / max(float(learned[-1]), 1.0), 1.0))
 
 
 def _weeks(weights: Floats, problem: Problem) -> Floats:

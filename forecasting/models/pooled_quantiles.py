@@ -24,7 +24,7 @@ from forecasting.features import Look, table
 from forecasting.models.base import LEVELS, CannotForecast, Fitted, State
 from forecasting.models.pooled import (
     WINTER_YEARS,
-    WITH_GROUNDS,
+    WITH_WINTERS,
     WITHOUT,
     Member,
     known_share,
@@ -87,7 +87,6 @@ class PooledQuantiles:
             middle.append([round(float(v), 9) for v in lines[MIDDLE]])
         quantiles = problem.z[[*problem.rehearsals, today]][:, :, None, None] + changes
         quantiles[-1] = problem.level[:, None, None] + changes[-1]
-        weeks = schooling(problem, member, [*problem.rehearsals, today])
         return Fitted(
             self.name,
             problem.anchors,
@@ -95,8 +94,8 @@ class PooledQuantiles:
             quantiles[:-1],
             state={"middle": middle},
             refitted=columns.shape[1],
-            prior=WITH_GROUNDS if long else WITHOUT,
-            schooled=np.minimum(weeks[:-1] / max(float(weeks[-1]), 1.0), 1.0),
+            prior=WITH_WINTERS if long else WITHOUT,
+            schooled=schooling(problem, [member], [*problem.rehearsals, today]),
         )
 
 

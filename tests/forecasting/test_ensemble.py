@@ -9,7 +9,7 @@ import pytest
 from scipy.special import ndtri
 
 from forecasting import Panel
-from forecasting.calibration import apply_shift, calibrate
+from forecasting.calibration import apply_shift, calibrate, wide_tails
 from forecasting.coupling import correlation_over_anchors, coupled_uniforms
 from forecasting.days import days_from_weeks
 from forecasting.ensemble import combine, fit_all, weighted_median
@@ -49,7 +49,9 @@ def test_a_failing_and_a_wild_model_are_named_and_do_not_matter(problem: Problem
     combined = combine(problem, answers)
     assert [f.model for f in failed] == ["broken"]
     assert [f.model for f in combined.left_out] == ["wild"]
-    assert np.allclose(combined.quantiles, answers[0].quantiles)
+    assert np.allclose(combined.quantiles, combine(problem, answers[:3]).quantiles)
+    middle = len(LEVELS) // 2
+    assert np.allclose(combined.quantiles[..., middle], answers[0].quantiles[..., middle])
 
 
 def test_weighted_median_is_the_median_for_equal_weights() -> None:
@@ -76,6 +78,17 @@ def test_calibration_widens_what_was_too_narrow_and_leaves_the_median() -> None:
     before = np.mean(np.abs(truth) <= narrow[0, 0, 0, -3])
     assert before + 0.15 < covered < 0.95
     assert np.allclose(wider[:, 11], 0.0)
+
+
+def test_tails_widen_with_the_horizon_and_the_middle_stays() -> None:
+    quantiles = np.tile(ndtri(LEVELS), (3, 4, 1))
+    wide = wide_tails(quantiles, (0.5, 1.0, 2.0, 4.0))
+    assert np.allclose(wide[:, :, 6:17], quantiles[:, :, 6:17])
+    assert np.allclose(wide[:, 0], wide[:, 1])
+    assert np.all(np.diff(wide[:, 1:, -1], axis=1) > 0)
+    assert np.all(np.diff(wide[:, 1:, 0], axis=1) < 0)
+    # Half-width of 95 % intervals by Student's t with 5 degrees of freedom, kept to the normal's middle half.
+    assert np.allclose(wide[:, 3, -2], 2.5706 * 0.6745 / 0.7267, atol=1e-3)
 
 
 def test_calibration_never_reads_a_truth_that_is_still_to_come() -> None:
