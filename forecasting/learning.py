@@ -22,9 +22,10 @@ from forecasting.learned import Learned
 from forecasting.models import REGISTRY
 from forecasting.models.base import LEVELS, Fitted
 from forecasting.nowcast.tail import nowcast_tail
-from forecasting.panel import DateLike, Panel, checked_rows
+from forecasting.panel import DateLike, Panel
 from forecasting.problem import Problem, make_problem
 from forecasting.streams_of_chance import generator, seed_of
+from forecasting.tidy_frame import checked_rows
 from forecasting.transforms import Floats
 
 FEWEST_WEEKS = 3

@@ -38,7 +38,7 @@ from forecasting.grid import (
 )
 from forecasting.tidy_frame import FrameError, checked_rows
 
-__all__ = ["DateLike", "FrameError", "Freq", "Kind", "Panel", "checked_rows", "day"]
+__all__ = ["DateLike", "FrameError", "Freq", "Kind", "Panel", "day"]
 
 Freq = Literal["D", "W"]
 Kind = Literal["count", "rate"]
