@@ -24,6 +24,8 @@ BANDS: tuple[tuple[float, float, float, str], ...] = (
     (0.25, 0.75, 0.50, "band50"),
 )
 _DAY_AXIS = {"fr": "%e %b", "en": "%e %b"}
+# Beds that never fall under this share of their highest are drawn without the empty part down to zero.
+_SHARE_CUT = 0.5
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def fan_chart(
             for p in points
         ]
     )
-    time = _time(language)
-    layers = [_band(days, band, time) for band in bands_of(points)]
+    time, height = _time(language), _height(days, observed)
+    layers = [_band(days, band, time, height) for band in bands_of(points)]
     if days["free"].notna().any():
         if days["free_low"].notna().any():
             layers.append(
@@ -100,13 +102,28 @@ def _column(level: float) -> str:
 
 
 def _time(language: Language) -> alt.X:
-    axis = alt.Axis(format=_DAY_AXIS[language], tickCount="week", labelFlush=True, grid=False, title=None)
+    axis = alt.Axis(
+        format=_DAY_AXIS[language],
+        tickCount="week",
+        labelFlush=True,
+        labelOverlap="greedy",
+        labelSeparation=10,
+        grid=False,
+        title=None,
+    )
     return alt.X("day:T", axis=axis, scale=alt.Scale(nice=False))
 
 
-def _band(days: pd.DataFrame, band: tuple[float, float, float, str], time: alt.X) -> Any:
+def _height(days: pd.DataFrame, observed: Sequence[tuple[date, float]]) -> alt.Scale:
+    """Return the scale of beds: what decides is their distance from the beds free, not from zero."""
+    drawn = days.drop(columns="day").to_numpy(dtype=float).ravel()
+    values = [float(v) for v in (*drawn, *(v for _, v in observed)) if v == v]
+    return alt.Scale(zero=min(values, default=0.0) < _SHARE_CUT * max(values, default=0.0), nice=True)
+
+
+def _band(days: pd.DataFrame, band: tuple[float, float, float, str], time: alt.X, height: alt.Scale) -> Any:
     low, high, _, style = band
-    beds = alt.Y(f"{_column(low)}:Q", axis=alt.Axis(title=None, tickCount=5, format=",d"))
+    beds = alt.Y(f"{_column(low)}:Q", axis=alt.Axis(title=None, tickCount=5, format=",d"), scale=height)
     return alt.Chart(days).mark_area(style=style).encode(x=time, y=beds, y2=alt.Y2(f"{_column(high)}:Q"))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import httpx
 import pytest
 
 from api.answers import LeadOut
 from api.explaining import bars
+from api.pages.charts import FanPoint, fan_chart
 from api.pages.view import leading
 from tests.api.conftest import Served
 from tests.api.published import AS_OF, Story, publish
@@ -49,6 +50,15 @@ def test_a_colour_that_waits_for_confirmation_is_drawn_as_an_outline(fresh: Serv
     assert "Contour seul" in after
     assert "tile green kept" not in after
     assert {d["raw_colour"] for d in days} == {"green"}
+
+
+@pytest.mark.parametrize(("low", "from_zero"), [(900.0, False), (12.0, True)])
+def test_beds_far_from_zero_are_drawn_against_the_beds_free(low: float, from_zero: bool) -> None:
+    days = [date(2025, 12, 18) + timedelta(days=n) for n in range(3)]
+    needed = {0.1: low, 0.5: 980.0, 0.9: 1020.0}
+    chart = fan_chart([FanPoint(day, needed, 1056.0) for day in days], [(days[0], 950.0)], "fr")
+    scales = [layer["encoding"]["y"].get("scale") for layer in chart["layer"] if "y" in layer["encoding"]]
+    assert [scale["zero"] for scale in scales if scale] == [from_zero]
 
 
 def test_bars_tell_the_largest_first_and_the_remainder_last() -> None:
