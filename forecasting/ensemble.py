@@ -3,7 +3,7 @@
 Each model has rehearsed the past weeks, and this part of the year before; its record is its weighted interval
 score there relative to persistence's on the same tasks, with a prior that counts as a few weeks::
 
-    r_m = (sum_t v_t s_m,t + k S rho_m) / (sum_t v_t s_persistence,t + k S),     v_t = memory_t schooling_m,t^4
+    r_m = (sum_t v_t s_m,t + k S rho_m) / (sum_t v_t s_persistence,t + k S),     v_t = memory_t schooling_m,t^10
 
 ``S`` is a usual week of persistence, ``rho`` what the model says it is worth before anything is known
 (`Fitted.prior`), ``schooling`` how much the model had learned from at that rehearsal relative to today: a model that
@@ -33,8 +33,8 @@ SHRINK = 0.1
 TOLERANCE = 1.25
 HALF_LIFE_WEEKS = 20.0
 SEASON_WEEKS = 8.0
-PRIOR_WEEKS = 30.0
-SCHOOLING = 4.0
+PRIOR_WEEKS = 10.0
+SCHOOLING = 10.0
 HOPELESS = 1.2
 WILD = 6.0
 LESSON = 0.5

@@ -119,8 +119,12 @@ def _levels(problem: Problem, look: Look) -> list[tuple[str, Floats]]:
 
 
 def _weights(problem: Problem) -> Floats:
-    size = problem.scale.size
-    return np.asarray(np.sqrt(size / size.mean()))
+    """Weights of territories in a mean over them: by size, and by how much of the past each has.
+
+    The level of a territory is relative to its own past, so one that has only begun says little of where all stand.
+    """
+    size, known = problem.scale.size, np.isfinite(problem.z).sum(axis=0)
+    return np.asarray(np.sqrt(size / size.mean()) * known / max(int(known.max()), 1))
 
 
 def _pooled(values: Floats, weights: Floats) -> Floats:

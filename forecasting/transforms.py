@@ -63,19 +63,20 @@ def root_scale(values: Floats, population: Floats | None) -> RootScale:
     """Size of level one for each territory from its values, shape (time, territory).
 
     With a population, sizes are proportional to it and the pooled mean is one. Without, each territory is
-    compared with its own mean, shrunk to the pooled mean by one period so that an all-zero series still has
-    a size.
+    compared with its own mean, shrunk to the pooled mean by one period so that an all-zero series still has a size;
+    to a hundred times its own where that is less, as nothing is learned of a village from a country beside it.
     """
     known = np.isfinite(values)
-    total = float(np.where(known, values, 0.0).sum())
+    total = np.where(known, values, 0.0).sum(axis=0)
     n_known = known.sum(axis=0)
     if population is not None:
         person_periods = float((n_known * population).sum())
-        rate = total / person_periods if total > 0 else 1.0 / float(population.sum())
+        rate = float(total.sum()) / person_periods if total.sum() > 0 else 1.0 / float(population.sum())
         return RootScale(population * rate)
-    pooled = total / max(int(n_known.sum()), 1) or 1.0
-    own = (np.where(known, values, 0.0).sum(axis=0) + pooled) / (n_known + 1.0)
-    return RootScale(np.maximum(own, 1e-3 * pooled))
+    pooled = float(total.sum()) / max(int(n_known.sum()), 1) or 1.0
+    own = total / np.maximum(n_known, 1)
+    lent = np.where(own > 0, np.minimum(pooled, 100.0 * own), pooled)
+    return RootScale((total + lent) / (n_known + 1.0))
 
 
 def weekday_factors(values: Floats, dates: NDArray[np.datetime64]) -> Floats:

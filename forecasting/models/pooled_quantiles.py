@@ -14,7 +14,7 @@ Rows are a week apart. Rehearsals are fitted in blocks, each without the half ye
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +65,20 @@ class PooledQuantiles:
     def fit(self, problem: Problem, state: State) -> Fitted:
         """Fit every block of rehearsals, and today."""
         long = len(problem.z) / problem.weekly_step >= WINTER_YEARS * YEAR
-        member = Member(self.look, memory_weeks=None, season_weeks=self.season_weeks if long else None)
         columns = design(problem, self.look)
         known = known_share(problem, self.look)
         today = len(problem.z) - 1
+        member = Member(self.look, memory_weeks=None, season_weeks=self.season_weeks if long else None)
+        furthest = problem.anchors[-1]
+        if (
+            long
+            and _rows(
+                problem, columns, _usable(problem, member, known, furthest, np.array([today])), furthest
+            )
+            is None
+        ):
+            # One or two territories have too few weeks in one part of the year.
+            member = replace(member, season_weeks=None)
         blocks = [b for b in np.array_split(problem.rehearsals, BLOCKS) if len(b)]
         changes = np.full(
             (len(problem.rehearsals) + 1, columns.shape[1], len(problem.anchors), len(LEVELS)), np.nan
@@ -83,7 +93,7 @@ class PooledQuantiles:
                     changes[at : at + len(block), :, a] = spread_out(columns[block] @ lines.T)
                 at += len(block)
             if rows is None:
-                raise CannotForecast("history.short", weeks=len(problem.z) // problem.weekly_step, needed=8)
+                raise CannotForecast("history.short", needed=_fewest(columns), of="rows")
             middle.append([round(float(v), 9) for v in lines[MIDDLE]])
         quantiles = problem.z[[*problem.rehearsals, today]][:, :, None, None] + changes
         quantiles[-1] = problem.level[:, None, None] + changes[-1]
@@ -126,10 +136,14 @@ def _rows(
     x = columns[times].reshape(-1, columns.shape[-1])
     y = (problem.z[times + steps] - problem.z[times]).reshape(-1)
     there = np.flatnonzero(np.isfinite(y))
-    if len(there) < max(FEWEST_ROWS, 2 * x.shape[1]):
+    if len(there) < _fewest(columns):
         return None
     there = there[:: -(-len(there) // MOST_ROWS)]
     return x[there], y[there], PENALTY * FULL_WEEKS / len(times)
+
+
+def _fewest(columns: Floats) -> int:
+    return max(FEWEST_ROWS, 2 * int(columns.shape[-1]))
 
 
 def check_loss_lines(x: Floats, y: Floats, penalty: float) -> Floats:

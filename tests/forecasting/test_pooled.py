@@ -19,6 +19,7 @@ from forecasting.models.persistence import Persistence
 from forecasting.models.pooled import EMBARGO_WEEKS, Member, PooledGrowth, time_weights
 from forecasting.models.pooled_quantiles import FITTED, PooledQuantiles, check_loss_lines, spread_out
 from forecasting.problem import Problem, make_problem
+from forecasting.transforms import root_scale
 
 COMMON = Look((0, 7), pooled=True, gaps=False, shares=False, level=True, drift=True)
 
@@ -89,6 +90,40 @@ def test_a_seasonal_model_says_when_it_has_seen_no_winter() -> None:
     with pytest.raises(CannotForecast) as refusal:
         model.fit(make_problem(winters(0.9), "admissions", 4), {})
     assert refusal.value.key == "history.short"
+
+
+def test_one_territory_alone_has_rows_enough_for_quantile_lines() -> None:
+    model = next(m for m in REGISTRY if isinstance(m, PooledQuantiles))
+    alone = make_problem(winters(2.3, territories=1), "admissions", 4)
+    assert np.isfinite(model.fit(alone, {}).quantiles).all()
+    with pytest.raises(CannotForecast) as refusal:
+        model.fit(make_problem(winters(0.5, territories=1), "admissions", 4), {})
+    assert refusal.value.params == {"needed": 60, "of": "rows"}
+
+
+def test_a_territory_that_has_just_begun_does_not_move_the_others() -> None:
+    panel = winters(2.3, territories=2, seed=3)
+    values = panel.values.copy()
+    values[:-4, 1] = np.nan
+    begun = make_problem(replace(panel, values=values), "admissions", 4)
+    alone = make_problem(
+        replace(panel, values=values[:, :1], territories=("t0",), exists=panel.exists[:1]), "admissions", 4
+    )
+    middle = len(LEVELS) // 2
+    for model in REGISTRY:
+        if isinstance(model, PooledGrowth) and model.family == "pooled common":
+            beside, by_itself = (
+                p.scale.back(model.fit(p, {}).quantiles[..., middle], axis=0)[0] for p in (begun, alone)
+            )
+            assert np.allclose(beside, by_itself, rtol=0.2, atol=1.0)
+
+
+def test_a_country_beside_a_village_does_not_lend_it_its_size() -> None:
+    counts = np.random.default_rng(2).poisson(20.0, (100, 2)) * np.array([1.0, 1e7])
+    size = root_scale(counts, None).size
+    assert 15.0 < size[0] < 60.0
+    silent = root_scale(np.stack([counts[:, 0], np.zeros(100)], axis=1), None).size
+    assert 0.0 < silent[1] < 1.0
 
 
 def test_quantile_lines_are_found_again() -> None:
