@@ -43,7 +43,9 @@ MESSAGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "trust.forecast_too_high": ("target", "evidence", "error_ratio"),
     "trust.forecast_too_narrow": ("target", "evidence", "error_ratio"),
     "trust.forecast_implausible": ("target", "median", "usual"),
+    "trust.growth_unheard_of": ("target", "times"),
     "trust.parent_flagged": ("target", "parent"),
+    "trust.parts_flagged": ("target", "count", "of"),
     # ... and the checks of inputs (`forecasting.input_checks`).
     "trust.signal_stale": ("signal", "age", "usual"),
     "trust.input_negative": ("signal", "value", "usual"),

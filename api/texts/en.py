@@ -86,8 +86,10 @@ ENGLISH: dict[str, str] = {
     "the expected error.",
     "trust.forecast_implausible": "The models’ forecast ({target:target}: {median:number} a day) is out of "
     "proportion to the present level ({usual:number}): fallback forecast by persistence.",
-    "trust.parent_flagged": "Forecasts ({target:target}) of the territory around it ({parent:place}) are going "
-    "wrong.",
+    "trust.growth_unheard_of": "A rise faster than that of any seasonal epidemic ({target:target}): the newest week is "
+    "more than {times:number} times the highest of the month before, and models have seen nothing like it.",
+    "trust.parent_flagged": "Forecasts ({target:target}) of the territory around it ({parent:place}) are doubted.",
+    "trust.parts_flagged": "Forecasts ({target:target}) are doubted in {count:number} of its {of:number} territories.",
     "trust.signal_stale": "{signal:signal}: the newest value is {age:number} {age:plural(day|days)} old "
     "(usually {usual:number}).",
     "trust.input_negative": "A negative value was received for “{signal:signal}” ({value:number}).",

@@ -88,8 +88,12 @@ FRENCH: dict[str, str] = {
     "{error_ratio:decimal} fois celle attendue.",
     "trust.forecast_implausible": "La prévision des modèles ({target:target} : {median:number} par jour) est sans "
     "rapport avec le niveau actuel ({usual:number}) : prévision de secours par persistance.",
-    "trust.parent_flagged": "Les prévisions ({target:target}) du territoire qui le contient ({parent:place}) se "
-    "trompent.",
+    "trust.growth_unheard_of": "Hausse plus rapide que dans toute épidémie saisonnière ({target:target}) : la dernière "
+    "semaine dépasse {times:number} fois la plus haute du mois d’avant, les modèles n’ont rien vu de tel.",
+    "trust.parent_flagged": "Les prévisions ({target:target}) du territoire qui le contient ({parent:place}) sont "
+    "mises en doute.",
+    "trust.parts_flagged": "Les prévisions ({target:target}) sont mises en doute dans {count:number} de ses "
+    "{of:number} territoires.",
     "trust.signal_stale": "{signal:signal} : la dernière valeur a {age:number} {age:plural(jour|jours)} "
     "(habituellement {usual:number}).",
     "trust.input_negative": "Valeur négative reçue pour « {signal:signal} » ({value:number}).",

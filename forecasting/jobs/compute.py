@@ -25,7 +25,7 @@ from forecasting.jobs.drawing import Drawn, draw_all
 from forecasting.jobs.forecaster import BACK_DAYS, DISTRUSTED, TargetDraws, monitored_target
 from forecasting.jobs.hospitals import dealt_beds
 from forecasting.jobs.inputs import RunInputs
-from forecasting.jobs.judgement import freshness_causes, grey_days, trust_of
+from forecasting.jobs.judgement import freshness_causes, grey_days, not_told_yet, trust_of
 from forecasting.jobs.lessons import Lessons, learn_all
 from forecasting.jobs.reasons import Document, Reasons, explain_beds
 from forecasting.jobs.trusting import Verdicts
@@ -103,7 +103,8 @@ def _territory(
     flows, reasons, verdicts = drawn.flows, drawn.reasons, drawn.verdicts
     target = monitored_target(inputs.panel)
     beds = _beds(inputs.panel, territory, flows, inputs, plan)
-    causes, doubts = _causes(territory, flows, beds, inputs), _doubts(verdicts, territory)
+    causes = _causes(territory, flows, beds, inputs)
+    doubts = not_told_yet(_doubts(verdicts, territory), causes)
     lost = target is not None and verdicts[target].is_broken(territory)
     trust = "broken" if lost else trust_of(causes, doubts)
     trusted = trust != "broken"

@@ -1,4 +1,4 @@
-"""Whether what a run is fed still means what it did: leads that moved, delays that changed, values that cannot be.
+"""Whether a run is still fed what it was: signals that stopped, leads that moved, delays that changed, strange values.
 
 Each check compares the newest stretch with an earlier one of the same inputs, so it needs no state and every
 forecaster that computes a part of the run finds the same. Causes carry the plain name of a signal, as the syndrome
@@ -9,13 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecasting.input_checks import Causes, changed_delays, implausible_values, merged, moved_lags
+from forecasting.input_checks import (
+    Causes,
+    changed_delays,
+    implausible_values,
+    merged,
+    moved_lags,
+    stale_signals,
+)
 from forecasting.jobs.completing import Revisions
 from forecasting.jobs.forecaster import relevant
 from forecasting.jobs.leads import lead_atlas
@@ -23,6 +32,7 @@ from forecasting.leadlag import LeadLag
 from forecasting.nowcast.delays import Completeness, estimate_completeness
 from forecasting.nowcast.triangle import triangle_of_revisions
 from forecasting.panel import Panel
+from streams.vocabulary.signals import signal as signal_of
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +45,8 @@ DELAY_SHIFT = 0.1
 LONGEST_DELAY = 10
 LEAST_PAIRS = 60
 LONGEST_SILENCE = 2
+FORGOTTEN_DAYS = 60
+"""What stopped longer ago is no news: models have learnt without it."""
 
 
 def input_doubts(panel: Panel, target: str | None, revisions: Revisions, seed: int) -> Causes:
@@ -44,7 +56,33 @@ def input_doubts(panel: Panel, target: str | None, revisions: Revisions, seed: i
     newest = lead_atlas(panel, target, seed, days=LEAD_DAYS)
     earlier = lead_atlas(panel, target, seed, back=LEAD_DAYS, days=EARLIER_LEAD_DAYS)
     moved = moved_lags([_plain(r) for r in newest], [_plain(r) for r in earlier])
-    return merged(_implausible(panel, target), moved, _delays(panel, target, revisions))
+    found = (_stale(panel, target), _implausible(panel, target), moved, _delays(panel, target, revisions))
+    return merged(*found)
+
+
+def _stale(panel: Panel, target: str) -> Causes:
+    """Name the signals that stopped coming, whoever sends them.
+
+    A partner that sends nothing at all is told of by its freshness; one that leaves out a signal, or that nobody
+    expects anything of, is seen here alone, and here it makes intervals wider.
+    """
+    names = relevant(panel, target)
+    values = np.stack([panel.series(s) for s in names], axis=2)
+    exists = np.asarray(np.isfinite(values[-FORGOTTEN_DAYS:]).any(axis=0), dtype=np.bool_)
+    plain = [s.split(":")[0] for s in names]
+    return stale_signals(
+        values,
+        exists,
+        panel.territories,
+        plain,
+        {s: _usual_age(s) for s in plain},
+        target=target.split(":")[0],
+    )
+
+
+def _usual_age(signal: str) -> int:
+    """Return how many days before day 0 a signal's newest day usually lies: yesterday, and its delay in whole days."""
+    return 1 + ceil(signal_of(signal).usual_delay / timedelta(days=1))
 
 
 def _implausible(panel: Panel, target: str) -> Causes:

@@ -15,7 +15,7 @@ import numpy as np
 from forecasting.beds import StayCounts, StayTable
 from forecasting.capacity import Estimated
 from forecasting.jobs.completing import Revisions, no_revisions
-from forecasting.jobs.trusting import Published
+from forecasting.jobs.remembering import Published
 from forecasting.panel import Panel
 from forecasting.run import Colour, PartnerFreshness
 from forecasting.store import canonical

@@ -118,6 +118,12 @@ def freshness_causes(rows: Sequence[PartnerFreshness], needed: frozenset[str]) -
     return causes
 
 
+def not_told_yet(doubts: Sequence[Message], causes: Sequence[Message]) -> list[Message]:
+    """Return doubts without the signals that stopped whose silent sender the causes name already."""
+    named = {c.params["signal"] for c in causes if c.key in ("trust.late", "trust.silent")}
+    return [d for d in doubts if d.key != "trust.signal_stale" or d.params["signal"] not in named]
+
+
 def trend(draws: Floats) -> str:
     """Return whether the median need of day 7 is above, level with or below that of day 0."""
     now, then = (float(np.median(draws[h])) for h in (0, min(7, len(draws) - 1)))

@@ -3,10 +3,9 @@
 The monitors move on by each day that has become known since the last run that left their state, fed with the
 forecasts published one and seven days before it. Their state is part of the run's model state. Regions and the country
 that earlier runs summed are monitored beside their départements, which are too small to show a break within a
-week by themselves: a parent's flag is handed down.
+week by themselves: a sum's flag is handed down.
 
-Intervals that doubt has widened are narrowed again before they are judged: what is monitored is how wide the models
-are by themselves. Otherwise wider intervals would end the flag that widened them, and the flag would come and go.
+What one run leaves to the next is in :mod:`forecasting.jobs.remembering`.
 """
 
 from __future__ import annotations
@@ -14,43 +13,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from forecasting.distribution import QUANTILE_LEVELS
 from forecasting.jobs.days_off import least_share
 from forecasting.jobs.forecaster import monitored_targets
+from forecasting.jobs.remembering import MEDIAN, Kept, Published, Widened, kept_of, said_ahead, widths
 from forecasting.jobs.seeds import stream
 from forecasting.panel import Panel
 from forecasting.run import Message
 from forecasting.scoring import pit_of_quantiles
-from forecasting.store import canonical
 from forecasting.trust import (
+    SLACK,
     Cause,
     TrustAssessment,
     TrustState,
     advance,
     assess,
+    followed,
     initial_state,
     standardised_residual,
+    unheard_growth,
 )
 from streams.vocabulary.places import descendants
-
-log = structlog.get_logger(__name__)
 
 Floats = NDArray[np.float64]
 STATE = "trust"
 LEVELS = np.asarray(QUANTILE_LEVELS)
-_MEDIAN = len(QUANTILE_LEVELS) // 2
 _REMEMBERED_DAYS = 10
-Published = Mapping[tuple[str, str, str], tuple[list[float], list[float]]]
-"""Quantiles one and seven days ahead, by target, territory and origin (ISO text)."""
-Widened = Mapping[str, Mapping[str, float]]
-"""By how much doubt widened what was published, by origin (ISO text) and territory; 1 where nothing is said."""
-
+_OF_A_TARGET = ("trust.forecast_", "trust.parent_", "trust.parts_", "trust.growth_")
 
 TRUSTED = TrustAssessment("ok", (), 1.0, False)
 
@@ -128,10 +121,11 @@ def doubted_sums(states: Mapping[str, bytes], parents: Sequence[str]) -> dict[st
     """
     found: dict[str, list[Message]] = {}
     for name, state in sorted(states.items()):
-        kept = _kept(state) if name.startswith(f"{STATE}/") else None
+        kept = kept_of(state) if name.startswith(f"{STATE}/") else None
         if kept is None:
             continue
-        verdicts = assess(kept.monitors)
+        watched = kept.monitors.territories
+        verdicts = assess(kept.monitors, sums=_parts([p for p in parents if p in watched], watched))
         for parent in parents:
             if parent in verdicts:
                 told = _told_of(name.removeprefix(f"{STATE}/"), verdicts[parent])
@@ -161,21 +155,20 @@ def judge(
     """
     sums = _sums(panel, target, published)
     names = (*panel.territories, *sums)
-    kept = _kept(state)
+    kept = kept_of(state)
     monitors = kept.monitors.for_territories(names) if kept else initial_state(names)
     truth = _truth(panel, target, sums)
     last, widened = (kept.last, dict(kept.widened)) if kept else (None, {})
     for day in _new_days(panel, target, last):
-        known = truth[int(np.searchsorted(panel.dates, np.datetime64(day)))]
+        known = truth[: int(np.searchsorted(panel.dates, np.datetime64(day))) + 1]
         monitors = _advanced(monitors, target, known, day, published, widened, seed)
         last = day
-    parents = {child: parent for parent in reversed(sums) for child in sums[parent]}
-    found = {t: _told_of(target, verdict) for t, verdict in assess(monitors, doubts, parents).items()}
+    found = {t: _told_of(target, verdict) for t, verdict in assess(monitors, doubts, sums).items()}
     if last is None:
         return Verdicts(found)
-    widened[str(panel.dates[-1])] = _factors(found, sums)
+    widened[str(panel.dates[-1])] = widths(found, sums)
     oldest = str(panel.dates[-1] - _REMEMBERED_DAYS)
-    left = _Kept(monitors, last, {origin: f for origin, f in widened.items() if origin > oldest})
+    left = Kept(monitors, last, {origin: f for origin, f in widened.items() if origin > oldest})
     return Verdicts(found, left.pack())
 
 
@@ -183,52 +176,23 @@ def _told_of(target: str, verdict: TrustAssessment) -> TrustAssessment:
     """Return a verdict whose causes say of what the forecasts went wrong."""
     causes = tuple(
         replace(cause, parameters={**cause.parameters, "target": target})
-        if cause.key.startswith(("trust.forecast_", "trust.parent_"))
+        if cause.key.startswith(_OF_A_TARGET)
         else cause
         for cause in verdict.causes
     )
     return replace(verdict, causes=causes)
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """What one run leaves to the next: the monitors, the newest day they saw, and how wide doubt made what was said."""
-
-    monitors: TrustState
-    last: date
-    widened: Widened
-
-    def pack(self) -> bytes:
-        return canonical.document(
-            {"monitors": self.monitors.to_dict(), "last": self.last.isoformat(), "widened": self.widened}
-        )
-
-
-def _kept(state: bytes | None) -> _Kept | None:
-    if not state:
-        return None
-    stored = canonical.read_document(state)
-    try:
-        monitors = TrustState.from_dict(stored["monitors"])
-    except ValueError as error:
-        # A state of an earlier version: watching starts again, which no forecast should wait for.
-        log.warning("trust_starts_again", reason=str(error))
-        return None
-    return _Kept(monitors, date.fromisoformat(stored["last"]), stored.get("widened", {}))
-
-
-def _factors(found: Mapping[str, TrustAssessment], sums: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """Return by how much each territory's draws are widened; a sum is as much wider as its parts are on average."""
-    own = {t: verdict.widen for t, verdict in found.items() if t not in sums}
-    whole = {parent: float(np.mean([own[part] for part in inside])) for parent, inside in sums.items()}
-    return {t: round(factor, 4) for t, factor in {**own, **whole}.items() if factor != 1.0}
-
-
 def _sums(panel: Panel, target: str, published: Published) -> dict[str, tuple[str, ...]]:
     """Return the parents that were published though no source tells them, the smallest first, with their parts."""
-    told = sorted({t for name, t, _ in published if name == target} - set(panel.territories))
-    inside = {p: tuple(d for d in descendants(p) if d in panel.territories) for p in told}
-    return {p: inside[p] for p in sorted(told, key=lambda p: (len(inside[p]), p)) if len(inside[p]) > 1}
+    told = {t for name, t, _ in published if name == target} - set(panel.territories)
+    return _parts(sorted(told), panel.territories)
+
+
+def _parts(sums: Sequence[str], territories: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the territories that make up each sum, the smallest first; a sum of one is none."""
+    inside = {p: tuple(d for d in descendants(p) if d in territories and d not in sums) for p in sums}
+    return {p: inside[p] for p in sorted(sums, key=lambda p: (len(inside[p]), p)) if len(inside[p]) > 1}
 
 
 def _truth(panel: Panel, target: str, sums: Mapping[str, Sequence[str]]) -> Floats:
@@ -249,25 +213,27 @@ def _new_days(panel: Panel, target: str, last: date | None) -> list[date]:
 def _advanced(
     monitors: TrustState,
     target: str,
-    truth: Floats,
+    known: Floats,
     day: date,
     published: Published,
     widened: Widened,
     seed: int,
 ) -> TrustState:
-    near = _quantiles(monitors.territories, target, published, widened, day - timedelta(days=1), 0)
-    far = _quantiles(monitors.territories, target, published, widened, day - timedelta(days=7), 1)
+    """Show the monitors one day; `known` is what became true up to it, shape (time, territory)."""
+    truth = known[-1]
+    near = said_ahead(monitors.territories, target, published, widened, day - timedelta(days=1), 0)
+    far = said_ahead(monitors.territories, target, published, widened, day - timedelta(days=7), 1)
     pit = np.full(len(truth), np.nan)
     can = np.isfinite(truth) & np.isfinite(near).all(axis=1)
     if can.any():
         rng = stream(seed, "trust", day.isoformat())
-        pit[can] = pit_of_quantiles(near[can], LEVELS, truth[can], rng)
+        pit[can] = pit_of_quantiles(near[can], LEVELS, followed(near, LEVELS, truth, SLACK)[can], rng)
     return advance(
         monitors,
         pit,
-        standardised_residual(near, LEVELS, truth),
-        standardised_residual(far, LEVELS, truth),
+        *(standardised_residual(said, LEVELS, followed(said, LEVELS, truth)) for said in (near, far)),
         fall_excused=_excused(near, truth, least_share(day)),
+        unheard_of=unheard_growth(known),
     )
 
 
@@ -275,27 +241,5 @@ def _excused(said: Floats, truth: Floats, share: float) -> NDArray[np.bool_]:
     """Whether each truth is no lower than the calendar explains, shape (territory,)."""
     if share == 1.0:
         return np.zeros(len(truth), dtype=np.bool_)
-    enough: NDArray[np.bool_] = truth >= share * said[:, _MEDIAN]
+    enough: NDArray[np.bool_] = truth >= share * said[:, MEDIAN]
     return enough
-
-
-def _quantiles(
-    territories: Sequence[str],
-    target: str,
-    published: Published,
-    widened: Widened,
-    origin: date,
-    which: int,
-) -> Floats:
-    """Return what was forecast, as wide as it was before doubt widened it, shape (territory, level)."""
-    missing = [np.nan] * len(LEVELS)
-    factors = widened.get(origin.isoformat(), {})
-    rows: list[Any] = [
-        published[key][which] if (key := (target, t, origin.isoformat())) in published else missing
-        for t in territories
-    ]
-    said = np.array(rows, dtype=float)
-    middle = said[:, _MEDIAN, None]
-    wide = np.array([factors.get(t, 1.0) for t in territories])[:, None]
-    own: Floats = middle + (said - middle) / wide
-    return own

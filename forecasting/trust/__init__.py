@@ -1,6 +1,8 @@
 """When not to trust a forecast, from what past forecasts said and what then came true.
 
+- :mod:`~forecasting.trust.bets`: fair bets on the PIT that forecasts are too low, too high or too narrow;
 - :mod:`~forecasting.trust.evidence`: an e-detector on the PIT and CUSUMs on standardised residuals;
+- :mod:`~forecasting.trust.growth`: counts that rise faster than any seasonal epidemic;
 - :mod:`~forecasting.trust.states`: ok, degraded, broken, with hysteresis;
 - :mod:`~forecasting.trust.verdicts`: causes, wider intervals, falling back to the yardstick;
 - :mod:`~forecasting.trust.plausibility`: forecasts no level seen so far leads to, caught before they are published.
@@ -18,12 +20,15 @@ newest one made of it (one step ahead) and one made a week before.
 ('broken', True, 'trust.forecast_too_low')
 """
 
-from forecasting.trust.evidence import BETS, Evidence, standardised_residual
+from forecasting.trust.bets import BETS, SLACK
+from forecasting.trust.evidence import Evidence, followed, standardised_residual
+from forecasting.trust.growth import unheard_growth
 from forecasting.trust.states import Trust, TrustState, advance, initial_state
 from forecasting.trust.verdicts import Cause, Parameter, TrustAssessment, assess
 
 __all__ = [
     "BETS",
+    "SLACK",
     "Cause",
     "Evidence",
     "Parameter",
@@ -32,6 +37,8 @@ __all__ = [
     "TrustState",
     "advance",
     "assess",
+    "followed",
     "initial_state",
     "standardised_residual",
+    "unheard_growth",
 ]

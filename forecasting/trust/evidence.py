@@ -15,6 +15,17 @@ three standard deviations from thirty. One step ahead, errors are independent bu
 data hides a change of regime from them; a week ahead, it cannot have adapted yet, but errors overlap: that
 CUSUM has more slack and a higher bound.
 
+*Recovery.* Where a flag stands, the same bet is laid the other way round: if forecasts still went wrong as the bet
+``f`` that accuses them says, ``E 1/f(u) = 1``, so
+
+    W_t = max(W_{t-1}, 1) / f(u_t)
+
+passes ``c`` on average not before ``c`` steps while they do. A flag so ends on evidence that forecasts are right again,
+however large the evidence was that raised it; that alone takes weeks to fade once it is a million to one.
+
+Before any of this, truths are brought nearer to the median by what following a season a day late explains
+(:func:`followed`): all err by as much, which only a large sum can show.
+
 What is said here holds for any territory, target and forecaster; what is made of it is the business of
 :mod:`forecasting.trust.states`.
 """
@@ -24,36 +35,30 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-TOO_LOW, TOO_HIGH, TOO_NARROW = (
-    "trust.forecast_too_low",
-    "trust.forecast_too_high",
-    "trust.forecast_too_narrow",
+from forecasting.trust.bets import (
+    BETS,
+    CAUSES,
+    TOO_HIGH,
+    TOO_LOW,
+    Floats,
+    Indices,
+    Mask,
+    density_of_bets,
+    density_of_cause,
+    slackened,
 )
-CAUSES = (TOO_LOW, TOO_HIGH, TOO_NARROW)
-BETS: tuple[tuple[str, tuple[float, float], tuple[float, float]], ...] = (
-    (TOO_LOW, (3.0, 1.0), (3.0, 1.0)),
-    (TOO_LOW, (8.0, 1.0), (8.0, 1.0)),
-    (TOO_HIGH, (1.0, 3.0), (1.0, 3.0)),
-    (TOO_HIGH, (1.0, 8.0), (1.0, 8.0)),
-    (TOO_NARROW, (6.0, 1.0), (1.0, 6.0)),
-)
-"""Cause, and the two Beta densities whose mean is the bet."""
 
 BET_CAP = 1e6
 CUSUM_DRIFT = np.array([1.0, 1.5])
 CUSUM_BOUND = np.array([7.0, 12.0])
-SLACK = 0.5
-"""Standard deviations by which forecasts may err for weeks without a bet gaining, as when every season rises."""
 CUSUM_CAP = 2.5
+BEHIND_RISE, BEHIND_FALL = 0.1, 0.05
+"""Shares of the median that truths may lie above and below it: a season that doubles in a week grows by a tenth a day,
+one that halves in a fortnight falls by a twentieth, and both are followed a day late."""
 _FADE = 0.9
 _WINSOR = 6.0
-_MEAN_ABSOLUTE_NORMAL = 0.7979
+_MEAN_ABSOLUTE_NORMAL, _NINTH_DECILE = 0.7979, 1.2816
 _BINS = 20
 _BIN_PRIOR = 20.0
 _STEP_WEIGHT = 8.0
@@ -76,6 +81,8 @@ class Evidence:
         of their bound.
     recent : ndarray, shape (territory,)
         Fading mean of the absolute standardised residual, in units of its calibrated value.
+    recovery : ndarray, shape (territory,)
+        ``W`` of those that are flagged, 1 of the others.
     histogram : ndarray, shape (20,)
         Fading counts of past PITs, all territories, with a uniform prior.
     spread : ndarray, shape (2, 2)
@@ -85,6 +92,7 @@ class Evidence:
     bets: Floats
     cusum: Floats
     recent: Floats
+    recovery: Floats
     histogram: Floats
     spread: Floats
 
@@ -100,7 +108,7 @@ class Evidence:
         largest: Floats = self.cusum.max(axis=(1, 2))
         return largest
 
-    def accusation(self, bound: float) -> NDArray[np.int64]:
+    def accusation(self, bound: float) -> Indices:
         """Tell which cause of `CAUSES` the evidence speaks for, shape (territory,).
 
         Parameters
@@ -111,7 +119,7 @@ class Evidence:
         up, down = np.moveaxis(self.cusum.max(axis=1), -1, 0)
         by_sums = np.where(up >= down, CAUSES.index(TOO_LOW), CAUSES.index(TOO_HIGH))
         by_bets = np.array([CAUSES.index(key) for key, _, _ in BETS])[self.bets.argmax(axis=1)]
-        found: NDArray[np.int64] = np.where(np.maximum(up, down) * bound > self.level, by_sums, by_bets)
+        found: Indices = np.where(np.maximum(up, down) * bound > self.level, by_sums, by_bets)
         return found
 
 
@@ -121,6 +129,7 @@ def no_evidence(territories: int) -> Evidence:
         bets=np.ones((territories, len(BETS))),
         cusum=np.zeros((territories, 2, 2)),
         recent=np.ones(territories),
+        recovery=np.ones(territories),
         histogram=np.full(_BINS, _BIN_PRIOR),
         spread=np.tile([_PRIOR_STEPS * _MEAN_ABSOLUTE_NORMAL, _PRIOR_STEPS], (2, 1)),
     )
@@ -144,18 +153,46 @@ def standardised_residual(quantiles: Floats, levels: Floats, observed: Floats) -
         About standard normal for a calibrated forecast. The half-spread of the side the truth fell on is
         used, and is at least half a count, so that a certain zero met by one case is no catastrophe.
     """
-    at = np.moveaxis(
-        np.apply_along_axis(lambda q: np.interp([0.1, 0.5, 0.9], levels, q), -1, quantiles), -1, 0
-    )
-    low, middle, high = at
-    error = observed - middle
-    half = np.where(error >= 0, high - middle, middle - low) / 1.2816
-    result: Floats = error / np.maximum(half, 0.5)
+    middle, spread = _middle_and_spread(quantiles, levels, observed)
+    result: Floats = (observed - middle) / spread
     return result
 
 
+def _middle_and_spread(quantiles: Floats, levels: Floats, observed: Floats) -> tuple[Floats, Floats]:
+    at = np.apply_along_axis(lambda q: np.interp([0.1, 0.5, 0.9], levels, q), -1, quantiles)
+    low, middle, high = np.moveaxis(at, -1, 0)
+    half = np.where(observed >= middle, high - middle, middle - low) / _NINTH_DECILE
+    return middle, np.maximum(half, 0.5)
+
+
+def followed(quantiles: Floats, levels: Floats, observed: Floats, forgiven: float = 0.0) -> Floats:
+    """Bring truths nearer to the median by what a forecaster is behind who follows a season a day late.
+
+    A département is too small for that to show; in the sum of many, whose noise cancels out as the delay they have in
+    common does not, it would be several standard deviations for weeks, every winter.
+
+    Parameters
+    ----------
+    quantiles, levels, observed
+        As of `standardised_residual`.
+    forgiven : float
+        Standard deviations that will be forgiven anyway, and so need not be here.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Truths, NaN if not known; what lies nearer than that is the median.
+    """
+    middle, spread = _middle_and_spread(quantiles, levels, observed)
+    error = observed - middle
+    behind = np.where(error > 0, BEHIND_RISE, BEHIND_FALL) * middle
+    size = np.minimum(np.abs(error), np.maximum(behind - forgiven * spread, 0.0))
+    nearer: Floats = observed - np.sign(error) * size
+    return nearer
+
+
 def weighed(
-    evidence: Evidence, pit: Floats, residuals: Floats, flagged: Mask, fall_excused: Mask
+    evidence: Evidence, pit: Floats, residuals: Floats, flagged: Mask, accused: Indices, fall_excused: Mask
 ) -> Evidence:
     """Add one step of matured truth to the evidence.
 
@@ -170,6 +207,8 @@ def weighed(
     flagged : ndarray of bool, shape (territory,)
         Where a flag stands, sums also fade by a tenth a step, so that a flag ends when the errors do and not as
         long after as they were large.
+    accused : ndarray of int, shape (territory,)
+        Which of `CAUSES` raised the flag; of no meaning without one.
     fall_excused : ndarray of bool, shape (territory,)
         On a day that was expected to come in low no bet gains and no sum grows by a truth under the forecast; what
         lies above it counts as ever. A bet that may only lose on one side is still no better than fair.
@@ -177,16 +216,29 @@ def weighed(
     typical = np.maximum(1.0, evidence.spread[:, 0] / evidence.spread[:, 1] / _MEAN_ABSOLUTE_NORMAL)
     z = np.clip(residuals / typical, -_WINSOR, _WINSOR)
     known = np.isfinite(pit) & np.isfinite(residuals[:, 0])
-    u = slackened(_recalibrated(np.where(known, pit, 0.5), evidence.histogram))
+    plain = _recalibrated(np.where(known, pit, 0.5), evidence.histogram)
+    u = slackened(plain)
     z = np.where(fall_excused[:, None], np.maximum(z, -CUSUM_DRIFT), z)
     density = density_of_bets(u)
     density = np.where((fall_excused & (u < 0.5))[:, None], np.minimum(density, 1.0), density)
     grown = np.clip(density * np.maximum(evidence.bets, 1.0), 0.0, BET_CAP)
+    told = known & ~(fall_excused & (plain < 0.5))
+    regained = np.minimum(np.maximum(evidence.recovery, 1.0) / density_of_cause(plain, accused), BET_CAP)
     return replace(
         evidence,
+        recovery=np.where(flagged, np.where(told, regained, evidence.recovery), 1.0),
         bets=np.where(known[:, None], grown, evidence.bets),
         cusum=_summed(evidence.cusum, z, np.where(flagged, _FADE, 1.0)),
         recent=_recent(evidence.recent, z),
+    )
+
+
+def cleared(evidence: Evidence, where: Mask) -> Evidence:
+    """Forget what was bet of some territories, shape (territory,): what comes next is judged on its own."""
+    return replace(
+        evidence,
+        bets=np.where(where[:, None], 1.0, evidence.bets),
+        recovery=np.where(where, 1.0, evidence.recovery),
     )
 
 
@@ -235,29 +287,6 @@ def _learned_spread(spread: Floats, residuals: Floats) -> Floats:
     seen = np.stack([size / np.maximum(count, 1), (count > 0).astype(np.float64)], axis=1)
     found: Floats = 0.5 ** (1.0 / _HALF_LIFE) * spread + seen
     return found
-
-
-def slackened(u: Floats) -> Floats:
-    """Bring PITs nearer the middle by `SLACK` on the normal scale; what lies nearer than that is put there.
-
-    Bets on what results are worse than fair, so bounds hold all the more.
-    """
-    z = ndtri(np.clip(u, 1e-6, 1 - 1e-6))
-    nearer: Floats = ndtr(np.sign(z) * np.maximum(np.abs(z) - SLACK, 0.0))
-    return nearer
-
-
-def density_of_bets(u: Floats) -> Floats:
-    """Densities of the bets at ``u``, shape (territory, bet); each has mean one over a uniform ``u``."""
-    inside = np.clip(u, 1e-6, 1 - 1e-6)
-    columns = [0.5 * (_beta(inside, *one) + _beta(inside, *two)) for _, one, two in BETS]
-    return np.stack(columns, axis=1)
-
-
-def _beta(u: Floats, a: float, b: float) -> Floats:
-    """Density of Beta(a, 1) or Beta(1, b), which need no Beta function."""
-    density: Floats = a * u ** (a - 1.0) if b == 1.0 else b * (1.0 - u) ** (b - 1.0)
-    return density
 
 
 def _recalibrated(u: Floats, histogram: Floats) -> Floats:

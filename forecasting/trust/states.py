@@ -1,7 +1,10 @@
 """States of trust from evidence, with hysteresis: quick to doubt, slow to believe again, a step at a time.
 
     ok ──► degraded ──► broken      as soon as the evidence passes a bound
-    ok ◄── degraded ◄── broken      when it has faded far below and the state has been held for a while
+    ok ◄── degraded ◄── broken      when there is evidence that forecasts are right again, and the state was held
+
+Counts that rise faster than any seasonal epidemic (:mod:`forecasting.trust.growth`) degrade too: what nobody has seen
+no model has learnt, and one so wide that nothing surprises it raises no evidence.
 
 A flag that ends comes down through *degraded*: what a run published in the meantime was the yardstick's, so it
 is not yet known whether the models have found back, and for a while they speak again with wider intervals. If they
@@ -21,12 +24,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from forecasting.trust.evidence import Evidence, Floats, Mask, learned, no_evidence, weighed
+from forecasting.trust.bets import CAUSES, TOO_LOW, Floats, Indices, Mask
+from forecasting.trust.evidence import Evidence, cleared, learned, no_evidence, weighed
 
 Trust = Literal["ok", "degraded", "broken"]
-Levels = NDArray[np.int64]
 
 OK, DEGRADED, BROKEN = 0, 1, 2
 STATES: tuple[Trust, Trust, Trust] = ("ok", "degraded", "broken")
@@ -34,7 +36,10 @@ STATES: tuple[Trust, Trust, Trust] = ("ok", "degraded", "broken")
 EVIDENCE_DEGRADED = 1e4
 EVIDENCE_BROKEN = 1e5
 CUSUM_DEGRADED, CUSUM_BROKEN = 1.0, 2.0
-_EVIDENCE_CLEAR = 20.0
+UNHEARD_OF = "trust.growth_unheard_of"
+ACCUSATIONS = (*CAUSES, UNHEARD_OF)
+RECOVERY = 20.0
+"""Wealth of the bet that forecasts no longer go wrong as accused, at which a flag comes down a step."""
 _CUSUM_CLEAR = 0.3
 LEAST_STEPS = 7
 """Steps for which a state is held at least, from when it last rose or came down."""
@@ -53,16 +58,16 @@ class TrustState:
     standing : ndarray of int, shape (territory,)
         0 ok, 1 degraded, 2 broken.
     held : ndarray of int, shape (territory,)
-        Steps since the standing last changed, or evidence last called for it.
+        Steps since the standing last changed, or a step called for it that was no better than those before.
     accused : ndarray of int, shape (territory,)
-        Which of `forecasting.trust.evidence.CAUSES` last called for a flag; of no meaning without one.
+        Which of `ACCUSATIONS` last called for a flag; of no meaning without one.
     """
 
     territories: tuple[str, ...]
     evidence: Evidence
-    standing: Levels
-    held: Levels
-    accused: Levels
+    standing: Indices
+    held: Indices
+    accused: Indices
 
     @property
     def flagged(self) -> Mask:
@@ -136,7 +141,7 @@ class TrustState:
 
 
 _EVIDENCE = tuple(field.name for field in fields(Evidence))
-_BY_TERRITORY = ("bets", "cusum", "recent")
+_BY_TERRITORY = ("bets", "cusum", "recent", "recovery")
 _STANDING = ("standing", "held", "accused")
 
 
@@ -164,6 +169,7 @@ def advance(
     week_residual: Floats | None = None,
     *,
     fall_excused: Mask | None = None,
+    unheard_of: Mask | None = None,
 ) -> TrustState:
     """Show the monitors one more step of matured truth.
 
@@ -179,6 +185,8 @@ def advance(
     fall_excused : ndarray of bool, shape (territory,), optional
         Where the date was expected to come in low, as on a public holiday: a truth under the forecast is then no
         evidence, and teaches nothing of what is usual.
+    unheard_of : ndarray of bool, shape (territory,), optional
+        Where the week that ends on the date rose as no seasonal epidemic does.
 
     Returns
     -------
@@ -187,30 +195,37 @@ def advance(
     """
     week = np.full(pit.shape, np.nan) if week_residual is None else week_residual
     residuals = np.stack([residual, week], axis=1)
-    excused = np.zeros(pit.shape, dtype=np.bool_) if fall_excused is None else fall_excused
-    evidence = weighed(state.evidence, pit, residuals, state.flagged, excused)
-    called, quiet = _called_for(evidence), _quiet(evidence)
+    excused, strange = (
+        np.zeros(pit.shape, dtype=np.bool_) if mask is None else mask for mask in (fall_excused, unheard_of)
+    )
+    against = np.where(state.accused < len(CAUSES), state.accused, CAUSES.index(TOO_LOW))
+    evidence = weighed(state.evidence, pit, residuals, state.flagged, against, excused)
+    called = _called_for(evidence)
     # A step without any truth is no step: nobody is believed again for having sent nothing.
     seen = np.isfinite(pit) | np.isfinite(residuals).any(axis=1)
     waited = np.where(seen, state.held + 1, state.held)
-    risen = np.maximum(called, state.standing)
-    comes_down = (risen > called) & quiet & (waited >= LEAST_STEPS)
-    standing = np.where(comes_down, risen - 1, risen)
-    held = np.where((standing != state.standing) | ((called >= standing) & (standing > OK)), 0, waited)
+    risen = np.maximum(np.maximum(called, np.where(strange, DEGRADED, OK)), state.standing)
+    comes_down = (state.standing == risen) & _recovered(evidence) & ~strange & (waited >= LEAST_STEPS)
+    standing = np.where(comes_down & (risen > OK), risen - 1, risen)
     calm = (called == OK) & (state.standing == OK)
     accused = np.where(called > OK, evidence.accusation(EVIDENCE_DEGRADED), state.accused)
+    accused = np.where(strange & (risen == DEGRADED) & (called == OK), ACCUSATIONS.index(UNHEARD_OF), accused)
+    evidence = cleared(evidence, standing < risen)
     evidence = learned(evidence, pit, residuals, calm & ~excused)
+    worse = evidence.recovery <= np.maximum(state.evidence.recovery, 1.0)
+    called_again = (called >= standing) & (standing > OK) & worse
+    held = np.where((standing != state.standing) | called_again, 0, waited)
     return TrustState(state.territories, evidence, standing, held, accused)
 
 
-def _called_for(evidence: Evidence) -> Levels:
+def _called_for(evidence: Evidence) -> Indices:
     """Standing that the evidence alone asks for."""
     degraded = (evidence.level >= EVIDENCE_DEGRADED) | (evidence.highest >= CUSUM_DEGRADED)
     broken = (evidence.level >= EVIDENCE_BROKEN) | (evidence.highest >= CUSUM_BROKEN)
-    asked: Levels = degraded.astype(np.int64) + broken
+    asked: Indices = degraded.astype(np.int64) + broken
     return asked
 
 
-def _quiet(evidence: Evidence) -> Mask:
-    faded: Mask = (evidence.level < _EVIDENCE_CLEAR) & (evidence.highest < _CUSUM_CLEAR)
-    return faded
+def _recovered(evidence: Evidence) -> Mask:
+    right: Mask = (evidence.recovery >= RECOVERY) & (evidence.highest < _CUSUM_CLEAR)
+    return right

@@ -1,7 +1,12 @@
 """What follows from doubt: causes in words, wider intervals, and the yardstick in place of what broke.
 
-Three kinds of causes are put together for each territory: those of its own monitors, those of its parent's (a
-small territory cannot show a break within a week by itself, its region can), and those of the checks of inputs.
+Three kinds of causes are put together for each territory: those of its own monitors, those of the sums it is a part of
+(a small territory cannot show a break within a week by itself, its region can), and those of the checks of inputs.
+
+A sum is doubted for its parts too. Where its own interval is wide because all may err together, they can err together
+without its monitors having anything to say; theirs have. Whatever the dependence between them, a tenth of the parts
+stand flagged for nothing at most ten times as often as one of them does (Markov's inequality), which is hardly ever.
+
 Causes carry keys and parameters, never sentences: whoever shows them words them in the reader's language.
 """
 
@@ -12,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.trust.evidence import CAUSES
-from forecasting.trust.states import OK, STATES, Trust, TrustState
+from forecasting.trust.growth import FASTEST
+from forecasting.trust.states import ACCUSATIONS, OK, STATES, UNHEARD_OF, Trust, TrustState
 
 Parameter = str | float | int
 
@@ -21,6 +26,8 @@ WIDEST = 3.0
 _LEAST_WIDER = 1.2
 _WIDER_BY_INPUT = 0.15
 _WIDER_BROKEN = 1.25
+SHARE_OF_PARTS, LEAST_PARTS = 0.1, 3
+"""Share of a sum's parts, and number, whose flags say that what went wrong is common."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class TrustAssessment:
 def assess(
     state: TrustState,
     input_causes: Mapping[str, Sequence[Cause]] | None = None,
-    parents: Mapping[str, str] | None = None,
+    sums: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, TrustAssessment]:
     """Judge every territory.
 
@@ -77,23 +84,35 @@ def assess(
         After :func:`forecasting.trust.states.advance`.
     input_causes : mapping of territory to causes, optional
         From :mod:`forecasting.input_checks`.
-    parents : mapping of territory to territory, optional
-        A territory whose parent's monitors stand flagged is degraded with it.
+    sums : mapping of territory to territories, optional
+        What some of the territories are sums of, the smallest first. A sum is doubted when several of its parts are,
+        and a part is degraded with the smallest sum that is doubted.
 
     Returns
     -------
     dict of territory to TrustAssessment
         In the order of the state.
     """
-    given, above = input_causes or {}, parents or {}
+    given, whole = input_causes or {}, sums or {}
     own = {code: _monitor_causes(state, i) for i, code in enumerate(state.territories)}
+    common = {
+        code: own[code] or _common_causes([own[part] for part in parts]) for code, parts in whole.items()
+    }
     verdicts = {}
     for place, code in enumerate(state.territories):
-        parent = above.get(code, "")
-        handed = (Cause("trust.parent_flagged", "degraded", {"parent": parent}),) if own.get(parent) else ()
-        inputs = tuple(given.get(code, ()))
-        verdicts[code] = _verdict(own[code] or handed, inputs, float(state.evidence.recent[place]))
+        above = next((parent for parent, parts in whole.items() if code in parts and common[parent]), None)
+        handed = () if above is None else (Cause("trust.parent_flagged", "degraded", {"parent": above}),)
+        causes = own[code] or common.get(code) or handed
+        verdicts[code] = _verdict(causes, tuple(given.get(code, ())), float(state.evidence.recent[place]))
     return verdicts
+
+
+def _common_causes(parts: Sequence[tuple[Cause, ...]]) -> tuple[Cause, ...]:
+    """Return why a sum is to be doubted of whose parts so many are."""
+    flagged = sum(bool(causes) for causes in parts)
+    if flagged < max(LEAST_PARTS, SHARE_OF_PARTS * len(parts)):
+        return ()
+    return (Cause("trust.parts_flagged", "degraded", {"count": flagged, "of": len(parts)}),)
 
 
 def _verdict(monitors: tuple[Cause, ...], inputs: tuple[Cause, ...], errors: float) -> TrustAssessment:
@@ -112,8 +131,11 @@ def _monitor_causes(state: TrustState, place: int) -> tuple[Cause, ...]:
     standing = int(state.standing[place])
     if standing == OK:
         return ()
+    key = ACCUSATIONS[int(state.accused[place])]
     parameters: dict[str, Parameter] = {
         "evidence": round(float(state.evidence.level[place]), 1),
         "error_ratio": round(float(state.evidence.recent[place]), 2),
     }
-    return (Cause(CAUSES[int(state.accused[place])], STATES[standing], parameters),)
+    if key == UNHEARD_OF:
+        parameters = {"times": FASTEST}
+    return (Cause(key, STATES[standing], parameters),)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ Forecaster = Callable[[Panel, str, Any], tuple[TargetDraws, Any]]
 Doubter = Callable[[Panel], Mapping[str, Sequence[Cause]]]
 
 DRAWS, SEED, DAYS = 300, 1, 15
+HANDED_DOWN = "trust.parent_flagged"
 QUICK = tuple(
     m for m in REGISTRY if m.name in ("persistence", "pooled local, recent", "pooled local, newest")
 )
@@ -59,15 +60,19 @@ class Replay:
     by_models: Floats
     published: Floats
 
-    def doubted(self, territory: str) -> list[date]:
-        """Return the mornings on which a territory was not fully trusted."""
-        told = zip(self.mornings, self.verdicts, strict=True)
-        return [day for day, verdicts in told if verdicts[territory].state != "ok"]
+    def doubted(self, territory: str, *, alone: bool = False) -> list[date]:
+        """Return the mornings on which a territory was not fully trusted; `alone`, for what its own monitors say."""
+        told = zip(self.mornings, self._is_doubted(territory, alone), strict=True)
+        return [day for day, doubted in told if doubted]
 
-    def flags(self, territory: str) -> int:
-        """Return how many times trust in a territory went from whole to less."""
-        states = ["ok", *(v[territory].state for v in self.verdicts)]
-        return sum(was == "ok" != now for was, now in pairwise(states))
+    def flags(self, territory: str, *, alone: bool = False) -> list[int]:
+        """Return for how many mornings each flag of a territory stood, one after the other."""
+        runs = groupby(self._is_doubted(territory, alone))
+        return [len(list(run)) for doubted, run in runs if doubted]
+
+    def _is_doubted(self, territory: str, alone: bool) -> list[bool]:
+        causes = ([c.key for c in verdicts[territory].causes] for verdicts in self.verdicts)
+        return [any(not alone or key != HANDED_DOWN for key in keys) for keys in causes]
 
 
 def by_the_chain(models: Sequence[Model] = REGISTRY) -> Forecaster:
@@ -181,3 +186,20 @@ def matured(truth: Floats, first: int, mornings: int) -> Floats:
     whole = np.column_stack([truth, truth.sum(axis=1)])
     padded = np.vstack([whole, np.full((first + mornings + DAYS, whole.shape[1]), np.nan)])
     return np.stack([padded[first + m : first + m + DAYS].T for m in range(mornings)])
+
+
+def week_ahead(lived: Replay, truth: Floats, first: int, mornings: slice) -> tuple[Floats, Floats, Floats]:
+    """Return what models said, what was published and what became true of the week after some mornings.
+
+    Parameters
+    ----------
+    truth, first
+        As of `matured`.
+
+    Returns
+    -------
+    tuple of ndarray
+        Quantiles twice, shape (morning, territory, 7, level), and the truth, shape (morning, territory, 7).
+    """
+    true = matured(truth, first, len(lived.mornings))[mornings, :, 1:8]
+    return lived.by_models[mornings, :, 1:8], lived.published[mornings, :, 1:8], true

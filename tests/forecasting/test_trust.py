@@ -24,8 +24,9 @@ from forecasting.trust import (
     assess,
     initial_state,
     standardised_residual,
+    unheard_growth,
 )
-from forecasting.trust.evidence import Floats, density_of_bets, slackened
+from forecasting.trust.bets import Floats, density_of_bets, slackened
 
 WEEKDAYS = np.array([1.1, 1.05, 1.0, 1.0, 1.0, 0.8, 0.75])
 LEVELS = np.array([0.1, 0.5, 0.9])
@@ -116,7 +117,7 @@ def test_a_regime_break_is_flagged_within_a_week(regime: Break, causes: set[str]
         flags, state = watch(played, WARM_UP, played.break_day + 7)
         assert flags[-7:, -1].any()
         alone.append(flags[-7:, :-1].any(axis=0))
-        verdicts = assess(state, parents={code: "all" for code in state.territories[:-1]})
+        verdicts = assess(state, sums={"all": state.territories[:-1]})
         assert all(verdict.state != "ok" for verdict in verdicts.values())
         assert {cause.key for cause in verdicts["all"].causes} <= causes
         assert verdicts["all"].widen > 1.15
@@ -166,6 +167,23 @@ def test_trust_comes_back_a_step_at_a_time_once_forecasts_are_right() -> None:
     assert np.quantile(broken + degraded, 0.9) <= 35
     assert (standing[-1] == 0).mean() > 0.95
     assert ((np.diff(standing, axis=0) > 0).sum(axis=0) > 0).mean() < 0.1
+
+
+def test_a_flag_ends_by_what_came_since_and_not_by_how_wrong_forecasts_were() -> None:
+    """As soon after two months that were as wrong as can be as after eight days; and not while they stay wrong."""
+    ends = []
+    for days in (8, 60):
+        rng = np.random.default_rng(5)
+        state = initial_state([f"p{i}" for i in range(50)])
+        for _ in range(days):
+            state = advance(state, *wrong(50, 3.0))
+        flagged = []
+        for _ in range(40):
+            state = advance(state, *right(rng, 50))
+            flagged.append(state.flagged)
+        ends.append(np.array(flagged).sum(axis=0))
+    assert abs(np.mean(ends[1]) - np.mean(ends[0])) < 5
+    assert np.quantile(ends[1], 0.9) <= 28
 
 
 def test_a_flag_does_not_end_between_two_bad_spells() -> None:
@@ -224,7 +242,7 @@ def test_a_day_without_truth_changes_nothing() -> None:
     state = advance(initial_state(["a", "b"]), np.array([0.9, 0.2]), np.array([1.0, -1.0]))
     unknown = np.full(2, np.nan)
     after = advance(state, unknown, unknown, unknown)
-    for name in ("bets", "cusum", "recent"):
+    for name in ("bets", "cusum", "recent", "recovery"):
         np.testing.assert_array_equal(getattr(after.evidence, name), getattr(state.evidence, name))
     np.testing.assert_array_equal(after.standing, state.standing)
     np.testing.assert_array_equal(after.held, state.held)
@@ -235,7 +253,7 @@ def test_the_state_goes_through_json_and_to_other_territories() -> None:
     played = season(7, 20, people=3)
     _, state = watch(played, WARM_UP, WARM_UP + 20)
     back = TrustState.from_dict(json.loads(json.dumps(state.to_dict())))
-    for name in ("bets", "cusum", "recent", "histogram", "spread"):
+    for name in ("bets", "cusum", "recent", "recovery", "histogram", "spread"):
         np.testing.assert_array_equal(getattr(back.evidence, name), getattr(state.evidence, name))
     np.testing.assert_array_equal(back.standing, state.standing)
     moved = back.for_territories(["new", "p2"])
@@ -243,6 +261,56 @@ def test_the_state_goes_through_json_and_to_other_territories() -> None:
     assert (moved.evidence.bets[0] == 1).all()
     with pytest.raises(ValueError, match="cusum"):
         TrustState.from_dict({"territories": []})
+
+
+def test_no_seasonal_wave_is_unheard_of_and_a_new_epidemic_is() -> None:
+    """Doubling a week in places of any size, a cluster, a partner that is back after a week; then a new one."""
+    rng = np.random.default_rng(6)
+    day = np.arange(35)
+    flu = rng.poisson(np.geomspace(0.1, 400.0, 300) * 2.0 ** (day[:, None] / 7.0))
+    assert not unheard_growth(flu.astype(float)).any()
+    cluster, back = np.zeros(35), np.full(35, 30.0)
+    cluster[-3:], back[-14:-7] = 6.0, 0.0
+    assert unheard_growth(np.stack([cluster, back], axis=1)).tolist() == [False, False]
+    new = np.where(day < 20, 0.0, 30.0 * 2.0 ** ((day - 20) / 3.0))
+    unknown = np.where(day == 30, np.nan, new)
+    found = unheard_growth(np.stack([np.round(new), unknown], axis=1).astype(np.float64))
+    assert found.tolist() == [True, False]
+    # Three weeks of a syndrome are enough to tell.
+    assert unheard_growth(np.round(new)[-21:, None].astype(np.float64)).all()
+
+
+def test_growth_no_model_has_seen_degrades_though_no_forecast_surprises() -> None:
+    """Flagged at once, handed down, worded; and over once growth is, and forecasts were not too low meanwhile."""
+    rng = np.random.default_rng(7)
+    state = initial_state(["all", "part"])
+    for _ in range(3):
+        state = advance(state, *right(rng, 2), unheard_of=np.array([True, False]))
+    verdicts = assess(state, sums={"all": ["part"]})
+    (cause,) = verdicts["all"].causes
+    assert (cause.key, cause.severity) == ("trust.growth_unheard_of", "degraded")
+    assert verdicts["all"].widen > 1.15
+    assert [c.key for c in verdicts["part"].causes] == ["trust.parent_flagged"]
+    assert "3 fois" in say(cause.key, "fr", target="ed_visits:covid", times=cause.parameters["times"])
+    steps = 0
+    while state.flagged.any():
+        state, steps = advance(state, *right(rng, 2)), steps + 1
+        assert steps < 30
+    assert steps >= 4
+
+
+def test_a_sum_is_doubted_when_several_of_its_parts_are() -> None:
+    """Of a hundred parts ten stand flagged, then nine; of four, three, then two."""
+    for people, wronged, doubted in ((100, 10, True), (100, 9, False), (4, 3, True), (4, 2, False)):
+        codes = [f"p{i}" for i in range(people)]
+        state = initial_state([*codes, "all"])
+        for _ in range(6):
+            z = np.where(np.arange(people + 1) < wronged, 5.0, 0.0)
+            state = advance(state, np.where(z > 0, 0.995, 0.5), z, z)
+        verdicts = assess(state, sums={"all": codes})
+        keys = {cause.key for cause in verdicts["all"].causes}
+        assert keys == ({"trust.parts_flagged"} if doubted else set())
+        assert (verdicts[codes[-1]].state == "degraded") == doubted
 
 
 def test_each_bet_is_fair() -> None:
@@ -266,7 +334,11 @@ def test_doubtful_inputs_widen_and_broken_ones_fall_back() -> None:
 
 def test_every_monitor_cause_has_a_sentence_in_both_languages() -> None:
     """A cause nobody can read is no cause."""
-    for key in {name for name, _, _ in BETS} | {"trust.parent_flagged"}:
+    for key in {name for name, _, _ in BETS} | {
+        "trust.parent_flagged",
+        "trust.parts_flagged",
+        "trust.growth_unheard_of",
+    }:
         assert has(key)
     sentence = say("trust.forecast_too_low", "fr", evidence=800.0, error_ratio=2.5)
     assert "2,5 fois" in sentence

@@ -98,3 +98,9 @@ def simulated(
         made = simulate(replace(world, parameters=replace(world.parameters, breaks=breaks)), start, end)
         found.append(np.stack([made.series(*s.split(":")) for s in signals], axis=1))
     return World(start, tuple(territories), tuple(signals), np.stack(found, axis=1).astype(float), history)
+
+
+def first_shown(broken: World, whole: World) -> date:
+    """Return the first day on which the count of any territory is another than it would have been without the break."""
+    day = int(np.flatnonzero((broken.truth != whole.truth).any(axis=1))[0])
+    return broken.start + timedelta(days=day)

@@ -13,7 +13,9 @@ import pytest
 from forecasting.input_checks import Causes
 from forecasting.jobs.completing import Revisions, no_revisions
 from forecasting.jobs.input_doubts import input_doubts
+from forecasting.jobs.judgement import not_told_yet
 from forecasting.panel import Panel
+from forecasting.run import Message
 from streams.simulator.events import INSERT, SIGNALS
 from streams.simulator.parameters import Break
 from streams.simulator.partners import Lateness
@@ -128,3 +130,29 @@ def test_delays_that_stay_are_not_doubted(territory: str) -> None:
     """A morning a week over the last two months."""
     told = visits(territory, USUAL)
     assert [m for m in range(50, 108, 7) if delays_doubted(territory, told, m)] == []
+
+
+def test_a_signal_that_stopped_is_doubted_and_told_once() -> None:
+    """Visits stop for six days, calls stopped three months ago; a silent partner's sentence goes before."""
+    days = 200
+    counts = np.random.default_rng(1).poisson(40.0, (days, 3)).astype(float)
+    counts[-1, 0], counts[-7:, 1], counts[-90:, 2] = np.nan, np.nan, np.nan
+    signals = ("admissions:all", "ed_visits:all", "sos_calls:all")
+    panel = panel_of("44", signals, counts, FIRST)
+    (cause,) = input_doubts(panel, "admissions:all", no_revisions(), 1)["44"]
+    assert (cause.key, cause.severity) == ("trust.signal_stale", "degraded")
+    assert dict(cause.parameters) == {"signal": "ed_visits", "age": 7, "usual": 3}
+    doubt = Message(cause.key, dict(cause.parameters))
+    late = Message("trust.late", {"partner": "CHU", "signal": "ed_visits", "since": None})
+    assert not_told_yet([doubt], []) == [doubt]
+    assert not_told_yet([doubt], [late]) == []
+
+
+def test_admissions_that_stopped_break_the_forecast() -> None:
+    """Twelve days without any, of which nine are more than usual."""
+    counts = np.random.default_rng(2).poisson(40.0, (200, 1)).astype(float)
+    counts[-13:] = np.nan
+    (cause,) = input_doubts(
+        panel_of("44", ("admissions:all",), counts, FIRST), "admissions:all", no_revisions(), 1
+    )["44"]
+    assert (cause.key, cause.severity) == ("trust.signal_stale", "broken")

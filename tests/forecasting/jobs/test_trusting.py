@@ -15,7 +15,8 @@ from forecasting.jobs.completing import Revisions, no_revisions
 from forecasting.jobs.days_off import least_share
 from forecasting.jobs.forecaster import BACK_DAYS, DISTRUSTED, HORIZONS, TargetDraws, draw_yardstick
 from forecasting.jobs.input_doubts import input_doubts
-from forecasting.jobs.trusting import Published, Verdicts, doubted_sums, judge, judge_all, state_name
+from forecasting.jobs.remembering import Published
+from forecasting.jobs.trusting import Verdicts, doubted_sums, judge, judge_all, state_name
 from forecasting.panel import Panel
 from forecasting.store import canonical
 from forecasting.trust.plausibility import implausible_forecast
