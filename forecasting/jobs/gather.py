@@ -219,7 +219,7 @@ def _beds(
         for name in (place, *[f for f, inside in facility_places.items() if inside == place]):
             mine = lengths if name == place else lengths[lengths["facility"] == name]
             here = there if name == place else there[there["facility"] == name]
-            stays |= _stay_counts(name, mine)
+            stays |= _stay_counts(name, mine, plan.origin, zone_of(place))
             present |= _present(name, here, plan.origin, zone_of(place))
     # Of every territory, so that one is told the same whatever the run's scope.
     programme = read_programme(connection, list(register()), plan.origin, plan.as_of)
@@ -241,13 +241,29 @@ def _beds(
     )
 
 
-def _stay_counts(name: str, lengths: pd.DataFrame) -> dict[tuple[str, str], StayCounts]:
+def _stay_counts(
+    name: str, lengths: pd.DataFrame, origin: date, zone: str
+) -> dict[tuple[str, str], StayCounts]:
+    """Count stays by the civil days that beds are counted by, as they stood at the end of day -1.
+
+    A stay that ended since is open there: of day 0 some departures are known already, but not yet who stays.
+    """
+    yesterday = pd.Timestamp(origin) - pd.Timedelta(days=1)
+    came, left = _civil_days(lengths["entered"], zone), _civil_days(lengths["left"], zone)
+    ended = left <= yesterday
+    days = (left.where(ended, yesterday) - came).dt.days
+    known = lengths.assign(civil=days, ended=ended)[days >= 0]
     return {
         (name, str(unit)): StayCounts.from_lengths(
-            np.round(rows["days"].to_numpy()).astype(np.int64), ~rows["censored"].to_numpy(bool)
+            rows["civil"].to_numpy(np.int64), rows["ended"].to_numpy(bool)
         )
-        for unit, rows in lengths.groupby("unit_kind")
+        for unit, rows in known.groupby("unit_kind")
     }
+
+
+def _civil_days(moments: pd.Series, zone: str) -> pd.Series:
+    """Return the civil day on which each moment falls, as midnights without a zone."""
+    return pd.to_datetime(moments, utc=True).dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
 
 
 def _present(

@@ -61,8 +61,8 @@ def read_stay_lengths(connection: Connection, place: str, start: date, as_of: da
     Returns
     -------
     pandas.DataFrame
-        Columns facility, unit_kind, days (float), censored (bool: still there at `as_of`, so the length is at
-        least `days`).
+        Columns facility, unit_kind, entered and left (UTC; NaT while there), days (float), censored (bool: still
+        there at `as_of`, so the length is at least `days`).
     """
     stretches = _stretches(_movements(connection, place, start, as_of))
     censored = stretches["left"].isna()
@@ -72,6 +72,8 @@ def read_stay_lengths(connection: Connection, place: str, start: date, as_of: da
         {
             "facility": stretches["facility"],
             "unit_kind": stretches["unit_kind"],
+            "entered": stretches["entered"],
+            "left": stretches["left"],
             "days": days.astype(float),
             "censored": censored.astype(bool),
         }

@@ -261,3 +261,23 @@ def test_a_unit_that_is_late_to_announce_leaves_the_day_unknown(told: Connection
 def replace_reported(envelope: Envelope) -> Envelope:
     """Return an announcement as if it had been made before the run."""
     return envelope.model_copy(update={"reported": KNOWN - timedelta(hours=1)})
+
+
+def test_stays_are_counted_by_the_civil_days_of_beds(told: Connection) -> None:
+    """In at ten in the evening and out the next morning is one day, as the census says; today is not yet a day."""
+    evening = datetime(2020, 11, 10, 21, tzinfo=UTC)
+    moves = [
+        (900, "admissions", evening),
+        (900, "discharges", evening + timedelta(hours=11)),
+        (901, "admissions", evening),
+        (901, "discharges", evening + timedelta(days=5, hours=6)),
+        (902, "admissions", datetime(2020, 11, 16, 1, tzinfo=UTC)),
+    ]
+    plan = make_plan(told, WORLD.name, CYCLE, "cycle", ASKED)
+    before = gather(told, plan, ASKED).beds.stays["44", "conventional"]
+    write(told, [movement(WORLD.name, n, name, moment, "medecine") for n, name, moment in moves])
+    told.commit()
+    after = gather(told, plan, ASKED).beds.stays["44", "conventional"]
+    # The second left after midnight of the run's day, and was there on the five days before; the third came after it.
+    assert (after.departures - before.departures)[:7].tolist() == [0, 1, 0, 0, 0, 0, 0]
+    assert (after.at_risk - before.at_risk)[:7].tolist() == [2, 2, 1, 1, 1, 1, 0]
