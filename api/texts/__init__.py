@@ -122,8 +122,8 @@ def write(value: Any, kind: str, language: Language, zone: str = PARIS) -> str:
         `day` (Thursday 5 November), `short_day` (Thu 5 Nov), `date`, `weekday`, `day_number`, `moment`,
         `time`, `percent`, `number`,
         `risk` (a percentage that never rounds to where the next colour begins), `decimal`, `signed` (+3), `unit`,
-        `beds_of`, `explained`, `colour`, `signal`, `syndrome`, `target`, `place`, `the_place` (with its article),
-        `group`, `trend`,
+        `beds_of`, `explained`, `colour`, `vigilance` (a colour as it agrees with that word), `signal`, `syndrome`,
+        `target`, `place`, `the_place` (with its article), `group`, `trend`,
         `sentence_day` (a day that begins a sentence), `since` (a day or a moment), or empty for the plain text.
     """
     if kind in _DAY_SHAPES:
@@ -138,7 +138,7 @@ def write(value: Any, kind: str, language: Language, zone: str = PARIS) -> str:
     if kind == "signed":
         sign = "+" if float(value) > 0 else "−" if float(value) < 0 else ""
         return sign + write(abs(float(value)), "number", language)
-    if kind in ("unit", "colour", "group", "target_signal", "beds_of", "explained", "trend"):
+    if kind in ("unit", "colour", "vigilance", "group", "target_signal", "beds_of", "explained", "trend"):
         return catalogue(language).get(f"{kind}.{value}", str(value))
     if kind == "sentence_day":
         written = _write_day(value, "day", language)

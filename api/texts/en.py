@@ -11,6 +11,11 @@ ENGLISH: dict[str, str] = {
     "colour.orange": "orange",
     "colour.red": "red",
     "colour.grey": "grey",
+    "vigilance.green": "green",
+    "vigilance.yellow": "yellow",
+    "vigilance.orange": "orange",
+    "vigilance.red": "red",
+    "vigilance.grey": "grey",
     "letter.green": "G",
     "letter.yellow": "Y",
     "letter.orange": "O",
@@ -130,7 +135,7 @@ ENGLISH: dict[str, str] = {
     # The frame of the page
     "site.name": "Météo santé",
     "site.tagline": "Beds needed, fourteen days ahead",
-    "page.title": "{name} – {colour:colour} vigilance – Météo santé",
+    "page.title": "{name} – {colour:vigilance} vigilance – Météo santé",
     "page.title.empty": "{name} – Météo santé",
     "page.skip": "Go to the bulletin",
     "page.language": "Français",
@@ -150,7 +155,7 @@ ENGLISH: dict[str, str] = {
     "world.replay": "Replay",
     "world.replay.explained": "Replay of the past: what could have been known on that date.",
     # Hero
-    "hero.vigilance": "{colour:colour} vigilance",
+    "hero.vigilance": "{colour:vigilance} vigilance",
     "hero.unknown": "Vigilance unknown",
     "hero.today": "Hospital beds, next 7 days",
     "hero.why": "Main signal: {group:group}",
@@ -244,7 +249,7 @@ ENGLISH: dict[str, str] = {
     "live.stopped": "Frozen: this page no longer updates",
     "live.messages": "{count:number} {count:plural(observation|observations)} received",
     "live.messages.rounded": "more than {count:number} observations received",
-    "live.updated": "New bulletin: {colour:colour} vigilance.",
+    "live.updated": "New bulletin: {colour:vigilance} vigilance.",
     "live.updated.grey": "New bulletin: vigilance unknown.",
     # Verification
     "scores.title": "Past reliability",
@@ -264,7 +269,7 @@ ENGLISH: dict[str, str] = {
     "never green.",
     "empty.todo": "What to do: check that the partners send (“meteo simulate”, “meteo replay”), then ask "
     "for a run with "
-    "“meteo run”.",
+    "“meteo run now”.",
     "empty.others": "Territories that have a bulletin",
     # Operator session
     "operator.welcome": "Session open",

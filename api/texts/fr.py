@@ -11,6 +11,11 @@ FRENCH: dict[str, str] = {
     "colour.orange": "orange",
     "colour.red": "rouge",
     "colour.grey": "gris",
+    "vigilance.green": "verte",
+    "vigilance.yellow": "jaune",
+    "vigilance.orange": "orange",
+    "vigilance.red": "rouge",
+    "vigilance.grey": "grise",
     "letter.green": "V",
     "letter.yellow": "J",
     "letter.orange": "O",
@@ -135,7 +140,7 @@ FRENCH: dict[str, str] = {
     # The frame of the page
     "site.name": "Météo santé",
     "site.tagline": "Les lits nécessaires, quatorze jours à l’avance",
-    "page.title": "{name} – vigilance {colour:colour} – Météo santé",
+    "page.title": "{name} – vigilance {colour:vigilance} – Météo santé",
     "page.title.empty": "{name} – Météo santé",
     "page.skip": "Aller au bulletin",
     "page.language": "English",
@@ -155,7 +160,7 @@ FRENCH: dict[str, str] = {
     "world.replay": "Rejeu",
     "world.replay.explained": "Rejeu du passé : ce que l’on aurait pu savoir à cette date.",
     # Hero
-    "hero.vigilance": "Vigilance {colour:colour}",
+    "hero.vigilance": "Vigilance {colour:vigilance}",
     "hero.unknown": "Vigilance inconnue",
     "hero.today": "Lits d’hôpital, prochains 7 jours",
     "hero.why": "Principal signal : {group:group}",
@@ -251,7 +256,7 @@ FRENCH: dict[str, str] = {
     "live.stopped": "Page figée : elle ne se met plus à jour",
     "live.messages": "{count:number} {count:plural(observation reçue|observations reçues)}",
     "live.messages.rounded": "plus de {count:number} observations reçues",
-    "live.updated": "Nouveau bulletin : vigilance {colour:colour}.",
+    "live.updated": "Nouveau bulletin : vigilance {colour:vigilance}.",
     "live.updated.grey": "Nouveau bulletin : vigilance inconnue.",
     # Verification
     "scores.title": "Fiabilité passée",
@@ -272,7 +277,7 @@ FRENCH: dict[str, str] = {
     "la vigilance est inconnue (grise), jamais verte.",
     "empty.todo": "Que faire : vérifiez que les partenaires envoient (« meteo simulate », « meteo replay "
     "»), puis demandez "
-    "un calcul avec « meteo run ».",
+    "un calcul avec « meteo run now ».",
     "empty.others": "Territoires qui ont un bulletin",
     # Operator session
     "operator.welcome": "Session ouverte",

@@ -44,6 +44,13 @@ def test_french_never_breaks_before_its_punctuation() -> None:
         assert "'" not in re.sub(r"\{[^}]*\}", "", sentence), f"{key}: write the typographic apostrophe"
 
 
+def test_a_colour_agrees_with_the_vigilance_it_describes() -> None:
+    assert say("hero.vigilance", "fr", colour="green") == "Vigilance verte"
+    assert say("page.title", "fr", name="Orne", colour="grey") == "Orne – vigilance grise – Météo santé"
+    assert say("live.updated", "en", colour="green") == "New bulletin: green vigilance."
+    assert write("green", "colour", "fr") == "vert"
+
+
 def test_numbers_dates_and_plurals_are_those_of_the_language() -> None:
     moment = datetime(2020, 10, 25, 1, 30, tzinfo=UTC)
     assert write(12345.6, "number", "fr") == "12\u202f346"
