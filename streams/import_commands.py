@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,7 +92,7 @@ def fetch(
     from streams.gateways.fetching import DatasetAway, PublisherAway, fetch_odisse
 
     chosen = settings()
-    since = datetime.now(UTC).date() - timedelta(weeks=weeks)
+    since = SystemClock().now().date() - timedelta(weeks=weeks)
     monday = since - timedelta(days=since.weekday())
     try:
         found = list(fetch_odisse(chosen.odisse_url, monday, timeout=chosen.fetch_timeout))

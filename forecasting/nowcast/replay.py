@@ -55,7 +55,18 @@ class Moment:
 
 
 def moments(frame: pd.DataFrame, final: Panel, target: str, most: int) -> list[np.datetime64]:
-    """Days on which something was reported, with enough past before and a final truth after, evenly thinned out."""
+    """Choose days on which something was reported, with enough past before and a final truth after.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Tidy, with ``reported_at``: every version.
+    final : Panel
+        Settled values.
+    target : str
+    most : int
+        Days at most, evenly thinned out.
+    """
     rows = frame[frame["signal"] == target]
     reported = np.unique(pd.to_datetime(rows["reported_at"]).to_numpy().astype("datetime64[D]"))
     first = pd.to_datetime(rows["date"]).min().to_datetime64().astype("datetime64[D]")
@@ -189,10 +200,16 @@ def _persistence(known: Panel, target: str, ahead: int) -> Floats:
 
 
 def forecast_table(found: Sequence[Moment], periods: dict[str, NDArray[np.bool_]]) -> pd.DataFrame:
-    """Sum the scores of each variant: one row a period and variant.
+    """Score each variant, one row a period and variant.
 
     Columns: ``WIS`` (mean), ``relative WIS`` to persistence on the reports, ``MAE``, ``bias`` (sum of errors of the
     median over the sum of the truth) and the coverage of the 50, 80 and 95 % intervals, in %.
+
+    Parameters
+    ----------
+    found : sequence of Moment
+    periods : mapping of str to ndarray of bool, shape (moment,)
+        Which moments each period holds.
     """
     rows = []
     for period, chosen in periods.items():

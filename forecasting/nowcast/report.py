@@ -25,6 +25,8 @@ from infra.errors import MeteoError
 SIGNALS = ("ed_covid", "sos_covid")
 VINTAGES, FINAL = "sursaud_departement_vintages.csv.gz", "sursaud_departement_daily.csv.gz"
 NEWEST = 4
+DRAWS = 400
+"""Of each nowcast."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Vintages:
         Tidy, with ``reported_at``.
     final : Panel
     target : str
+    note : str
+        What a reader should know of these files, in Markdown; empty when there is nothing.
     """
 
     title: str
@@ -48,7 +52,13 @@ class Vintages:
 
 
 def reference(folder: Path) -> Vintages:
-    """Read the public files of emergency visits as they stood on 31 days of 2020 and 2021."""
+    """Read the public files of emergency visits as they stood on 31 days of 2020 and 2021.
+
+    Raises
+    ------
+    MeteoError
+        When one of the two files is not in the folder.
+    """
     for name in (VINTAGES, FINAL):
         if not (folder / name).exists():
             raise MeteoError(
@@ -73,7 +83,15 @@ def reference(folder: Path) -> Vintages:
 
 
 def from_frame(frame: pd.DataFrame, target: str, title: str) -> Vintages:
-    """Take the newest version of every cell that is old enough as final."""
+    """Take the newest version of every cell that is old enough as final.
+
+    Raises
+    ------
+    MeteoError
+        When nothing says what was known when.
+    FrameError
+        Naming the column, and the row.
+    """
     if "reported_at" not in frame.columns:
         raise MeteoError(f"{title}: there is no column 'reported_at', so nothing says what was known when")
     rows = checked_rows(frame)
@@ -95,6 +113,12 @@ def nowcast_table(vintages: Vintages, as_of_dates: Sequence[np.datetime64]) -> p
     Columns: cells; ``reported`` (share of the final total reported by then), MAE of the reports and of the nowcast's
     median, the nowcast's relative WIS (to the reports at face value, whose WIS is their absolute error), and the
     coverage of its 50, 80 and 95 % intervals, in %.
+
+    Parameters
+    ----------
+    vintages : Vintages
+    as_of_dates : sequence of datetime64[D]
+        Moments of the nowcasts; each sees what was reported by then.
     """
     cells = pd.concat([_cells(vintages, as_of) for as_of in as_of_dates], ignore_index=True)
     ages = sorted(cells["age"].unique())
@@ -106,10 +130,10 @@ def _cells(vintages: Vintages, as_of: np.datetime64) -> pd.DataFrame:
     panel = Panel.from_frame(vintages.frame, as_of=as_of, freq=vintages.final.freq)
     rng = generator(0, "", vintages.target, str(as_of))
     column = panel.signal_index(vintages.target)
+    rows, moment = checked_rows(vintages.frame), str(as_of)
     made = nowcast_tail(
-        checked_rows(vintages.frame), panel.dates, panel.territories, panel.signals, str(as_of), rng,
-        freq=panel.freq, draws=400,
-    )  # fmt: skip
+        rows, panel.dates, panel.territories, panel.signals, moment, rng, freq=panel.freq, draws=DRAWS
+    )
     parts = []
     for back in range(1, 1 + (0 if made is None else made.shape[1])):
         reported = panel.series(vintages.target)[-back]
