@@ -7,7 +7,8 @@ score there relative to persistence's on the same tasks, with a prior that count
 
 ``S`` is a usual week of persistence, ``rho`` what the model says it is worth before anything is known
 (`Fitted.prior`), ``schooling`` how much the model had learned from at that rehearsal relative to today: a model that
-has two winters now is not judged by what it did with one. Weights are ``r^-power``, first between families,
+has two winters now is not judged by what it did with one. A week's ``s_m,t`` counts at most as `LOUDEST` times
+``s_persistence,t + S``. Weights are ``r^-power``, first between families,
 then within each, both shrunk to equal, so that three variants of one idea do not outvote another. Models
 further than `TOLERANCE` from the best are not heard, and yardsticks only where nothing beats them.
 
@@ -35,6 +36,7 @@ HALF_LIFE_WEEKS = 20.0
 SEASON_WEEKS = 8.0
 PRIOR_WEEKS = 10.0
 SCHOOLING = 10.0
+LOUDEST = 2.0
 HOPELESS = 1.2
 WILD = 6.0
 LESSON = 0.5
@@ -210,7 +212,10 @@ class Record:
             week = float((usual * np.nan_to_num(theirs)).sum()) / max(float(usual.sum()), 1e-12)
             schooled = 1.0 if answer.schooled is None else answer.schooled[:, None] ** SCHOOLING
             weight = np.where(np.isfinite(scores) & np.isfinite(theirs), evidence * schooled, 0.0)
-            ours = float((weight * np.nan_to_num(scores)).sum()) + PRIOR_WEEKS * week * prior
+            # One wrong number of the past throws some models for a week; it silences none for good.
+            at_most = LOUDEST * (np.nan_to_num(theirs) + week)
+            ours = float((weight * np.minimum(np.nan_to_num(scores), at_most)).sum())
+            ours += PRIOR_WEEKS * week * prior
             base = float((weight * np.nan_to_num(theirs)).sum()) + PRIOR_WEEKS * week
             ratio = ours / base if base > 0 else prior
         if not any(np.isfinite(a.elsewhere) for a in self.answers):

@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 
 OFFSET = 0.05
 LEAST_ACTIVITY = 0.1
+LOWEST_COURSE, HIGHEST_COURSE = 0.05, 20.0
 ROOT = 4
 
 
@@ -76,7 +77,19 @@ def root_scale(values: Floats, population: Floats | None) -> RootScale:
     pooled = float(total.sum()) / max(int(n_known.sum()), 1) or 1.0
     own = total / np.maximum(n_known, 1)
     lent = np.where(own > 0, np.minimum(pooled, 100.0 * own), pooled)
-    return RootScale((total + lent) / (n_known + 1.0))
+    # What has only begun is compared with what the others have done since, not with its own few periods.
+    course = _common_course(values, (total + lent) / (n_known + 1.0))
+    return RootScale((total + lent) / ((course[:, None] * known).sum(axis=0) + 1.0))
+
+
+def _common_course(values: Floats, size: Floats) -> Floats:
+    """Mean level over territories at each time, shape (time,); those count most of which most is known."""
+    known = np.isfinite(values)
+    weight = np.where(known, known.sum(axis=0), 0.0)
+    level = (weight * np.where(known, values / size, 0.0)).sum(axis=1)
+    total = weight.sum(axis=1)
+    mean = np.divide(level, total, out=np.ones(len(values)), where=total > 0)
+    return np.asarray(np.clip(mean, LOWEST_COURSE, HIGHEST_COURSE))
 
 
 def weekday_factors(values: Floats, dates: NDArray[np.datetime64]) -> Floats:
