@@ -43,6 +43,9 @@ NOT_RUN = {
     "meteo replay resume": "nothing is being replayed at that line; tested with the replay",
     "meteo db downgrade REVISION --yes": "takes the schema away; tested with the migrations",
     "meteo run verify 1": "computes a whole run again; tested with the jobs",
+    "meteo backtest --data panel.csv --target admissions --freq W --since 2025-10-06 --report report.html": (
+        "forecasts many origins; tested with the back-test"
+    ),
 }
 AGREEMENT = """\
 key: sos-example
@@ -88,6 +91,13 @@ def write_past(folder: Path) -> None:
     (folder / "sivic_admissions_departement_daily.csv").write_text(FLOWS + "".join(flows), encoding="utf-8")
 
 
+def write_panel(file: Path) -> None:
+    """Write a year of weeks of one territory, as a French spreadsheet does."""
+    weeks = [date(2025, 1, 6) + timedelta(weeks=n) for n in range(52)]
+    rows = (f"44;{week};admissions;{20 + (n * 7) % 11},5\n" for n, week in enumerate(weeks))
+    file.write_text("territory;date;signal;value\n" + "".join(rows), encoding="utf-8-sig")
+
+
 @pytest.fixture(scope="module")
 def world(
     embedded_server: object, kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory
@@ -99,6 +109,7 @@ def world(
     assert isinstance(embedded_server, PostgresCluster)
     folder = tmp_path_factory.mktemp("guides")
     write_past(folder / "FOLDER")
+    write_panel(folder / "panel.csv")
     (folder / "agreement.yaml").write_text(AGREEMENT, encoding="utf-8")
     with fresh_database(embedded_server.url) as address, serving(address, folder, fill=populate) as running:
         ensure_topics(kafka_bootstrap, running.world, 1)
