@@ -111,7 +111,10 @@ def beds_of(
         known = slice(len(stock) - age)
         last_day = panel.dates[len(stock) - 1 - age]
         expected = coming.mean(axis=1)
-        path = _with_past_errors(path, stock[known], flow[known], hazards, inflow, expected, last_day, rng)
+        local = panel.local_holidays.get(place, panel.holidays[:0])
+        path = _with_past_errors(
+            path, stock[known], flow[known], hazards, inflow, expected, last_day, local, rng
+        )
     if age == 0:
         path = np.vstack([np.full((1, path.shape[1]), float(present.number)), path])
     staying = survival(hazards).mean(axis=0) * float(inflow.mean())
@@ -126,6 +129,7 @@ def _with_past_errors(
     inflow: Floats,
     coming: Floats,
     last_day: np.datetime64,
+    local: NDArray[np.datetime64],
     rng: np.random.Generator,
 ) -> Floats:
     """Add what the model has missed in the last year, foreseen or not.
@@ -136,6 +140,8 @@ def _with_past_errors(
         Up to the day the forecast starts from, `last_day`, shape (time,).
     coming
         Expected inflow of each day after it, shape (day,).
+    local
+        Public holidays of the place beside the country's.
     """
     stock, flow = stock[-ERROR_DAYS:], flow[-ERROR_DAYS:]
     mean_hazards, horizon = hazards.mean(axis=0), len(path)
@@ -143,7 +149,8 @@ def _with_past_errors(
     days = last_day + np.arange(1 - len(stock), horizon + 1)
     # 1 January 1970 was a Thursday.
     weekday = (days.astype("datetime64[D]").astype(np.int64) + 3) % 7
-    shut = np.array([1.0 - least_share(day) for day in days.astype("datetime64[D]").tolist()])
+    more = set(local.tolist())
+    shut = np.array([1.0 - least_share(day, more) for day in days.astype("datetime64[D]").tolist()])
     shut = np.where(weekday < SATURDAY, shut, 0.0)
     known = known_at_start(errors, weekday[: len(errors)], shut)
     thinning = chance_of_departures(float(stock[-1]), coming, mean_hazards)

@@ -8,7 +8,7 @@ beyond what a holiday explains does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -22,13 +22,18 @@ YEAR_END = ((12, 22), (1, 2))
 YEAR_END_SHARE, HOLIDAY_SHARE = 0.6, 0.35
 
 
-def least_share(day: date) -> float:
+def least_share(day: date, local: Collection[date] = ()) -> float:
     """Return down to which share of an ordinary day's admissions a day in France may fall without being news.
+
+    Parameters
+    ----------
+    local
+        Public holidays that a territory has beside the country's.
 
     >>> [least_share(date(2025, 11, d)) for d in (10, 11, 12)], least_share(date(2025, 12, 23))
     ([1.0, 0.35, 1.0], 0.6)
     """
-    if day in _of_year(day.year):
+    if day in _of_year(day.year) or day in local:
         return HOLIDAY_SHARE
     first, last = YEAR_END
     at = (day.month, day.day)

@@ -71,6 +71,7 @@ def test_days_off_of_runs_are_those_of_the_law() -> None:
     assert least_share(date(2024, 5, 1)) == pytest.approx(0.35)
     assert least_share(date(2024, 12, 23)) == pytest.approx(0.6)
     assert least_share(date(2024, 3, 29)) == 1.0
+    assert least_share(date(2024, 3, 29), [date(2024, 3, 29)]) == pytest.approx(0.35)
 
 
 def flow_panel(territories: tuple[str, ...] = ("44", "57", "67", "85")) -> Panel:
