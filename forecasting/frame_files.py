@@ -20,7 +20,8 @@ _TEXT = {"territory": str, "signal": str, "date": str, "reported_at": str}
 def read(path: Path) -> pd.DataFrame:
     """Read a tidy file; its columns are checked by `forecasting.tidy_frame`.
 
-    A semicolon between columns goes with a comma in decimals. Text is UTF-8, or Windows-1252 where it is not.
+    A comma, a semicolon or a tabulator is between columns; the semicolon goes with a comma in decimals. Text is UTF-8,
+    or Windows-1252 where it is not.
 
     Raises
     ------
@@ -42,19 +43,27 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
     with path.open("rb") as file:
         header = file.readline()
-    french = header.count(b";") > header.count(b",")
+    if not header.strip():
+        raise MeteoError(f"{path}: the file is empty, or its first line is: that line names the columns")
+    between = max((",", ";", "\t"), key=lambda sign: header.count(sign.encode()))
     for encoding in ("utf-8-sig", "cp1252"):
         try:
             frame = pd.read_csv(
                 path,
                 dtype=_TEXT,
-                sep=";" if french else ",",
-                decimal="," if french else ".",
+                sep=between,
+                decimal="," if between == ";" else ".",
+                skipinitialspace=True,
                 encoding=encoding,
                 skip_blank_lines=False,
             )
         except UnicodeDecodeError:
             continue
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise MeteoError(
+                f"{path}: line 2 holds more values than line 1 names columns; where numbers have a decimal comma, "
+                "columns are to be parted by semicolons"
+            )
         frame.index = pd.RangeIndex(2, len(frame) + 2)
         return frame.dropna(how="all")
     raise MeteoError(f"{path}: neither UTF-8 nor Windows-1252 text")

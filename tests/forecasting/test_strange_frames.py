@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from forecasting import QUANTILE_LEVELS, FrameError, Panel, TooShort, forecast
+from forecasting import QUANTILE_LEVELS, FrameError, Panel, TooShort, forecast, frame_files
 from forecasting.distribution import ForecastDistribution
 from forecasting.hubverse import COLUMNS
 from forecasting.models import REGISTRY
 from infra.command_line import build_app
+from infra.errors import MeteoError
 from tests.forecasting.test_forecast import epidemic_frame
 
 QUICK = tuple(m for m in REGISTRY if m.name not in ("prophet", "sarimax"))
@@ -84,6 +85,37 @@ def test_what_is_wrong_is_named(change: dict[str, Any], message: str) -> None:
         frame.loc[7, column] = value
     with pytest.raises(FrameError, match=message):
         quickly(frame)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "territory;date;signal;value\n01;2021-01-04;x;3,5\n",
+        "territory\tdate\tsignal\tvalue\n01\t2021-01-04\tx\t3.5\n",
+        "territory, date, signal, value\n01, 2021-01-04, x, 3.5\n",
+    ],
+    ids=["semicolons", "tabulators", "spaces"],
+)
+def test_columns_are_parted_as_the_first_line_says(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "panel.csv"
+    file.write_text(text, encoding="utf-8-sig")
+    assert frame_files.read(file).to_dict("records") == [
+        {"territory": "01", "date": "2021-01-04", "signal": "x", "value": 3.5}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("territory,date,signal,value\n01,2021-01-04,x,3,5\n", "line 2 holds more values than line 1 names columns"),
+    ],
+)  # fmt: skip
+def test_a_file_without_columns_or_with_too_many_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "panel.csv"
+    file.write_text(text)
+    with pytest.raises(MeteoError, match=message):
+        frame_files.read(file)
 
 
 def test_spacing_that_is_neither_days_nor_weeks_is_refused() -> None:
