@@ -26,7 +26,8 @@ import numpy as np
 
 from forecasting.calibration import wide_tails
 from forecasting.models.base import LEVELS, CannotForecast, Fitted, Model, State
-from forecasting.problem import Problem, memory
+from forecasting.problem import Problem
+from forecasting.seasons import memory
 from forecasting.transforms import OFFSET, ROOT, Floats
 
 POWER = 20.0

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from forecasting.closures import YEAR_END, closed_on, closure_factors, opened
 from forecasting.panel import Panel
+from forecasting.seasons import YEAR, season_distance
+from forecasting.shares import shares
 from forecasting.transforms import (
     Floats,
     RootScale,
@@ -31,7 +33,6 @@ WEEK = 7
 STOCK_ANCHORS = (1, 2, 4, 7, 10, 14, 21, 28)
 WEEKDAY_SWING = 0.1
 LONGEST_GAP = {"D": 6, "W": 2}
-YEAR = 52.1786
 REHEARSALS = 26
 REHEARSED_LONG = 104
 REHEARSED_SEASON = 6.0
@@ -267,61 +268,12 @@ def is_stock(values: Floats, dates: NDArray[np.datetime64]) -> bool:
     return power > 0 and against / power > -0.2
 
 
-def season_distance(weeks: Floats) -> Floats:
-    """Weeks between two parts of the year that lie ``weeks`` apart, 0 to 26."""
-    return np.asarray(np.abs((weeks + YEAR / 2) % YEAR - YEAR / 2))
-
-
-def memory(weeks_back: Floats, half_life: float, season: float, years: float = 4.0) -> Floats:
-    """Weight of evidence by age: the last weeks, and this season in the years before.
-
-    ``0.5^(age / half_life)`` plus, beyond half a year, a bell of width ``season`` weeks around the same
-    part of the year, halved every ``years`` years.
-    """
-    recent = 0.5 ** (np.maximum(weeks_back, 0.0) / half_life)
-    bell = np.exp(-0.5 * (season_distance(weeks_back) / season) ** 2) * 0.5 ** (weeks_back / (years * YEAR))
-    return np.asarray(recent + np.where(weeks_back > YEAR / 2, bell, 0.0))
-
-
 def carried(values: Floats) -> Floats:
     """Carry the last known value forward along the first axis."""
     index = np.where(np.isfinite(values), np.arange(len(values))[:, None], -1)
     index = np.maximum.accumulate(index, axis=0)
     out = np.take_along_axis(values, np.maximum(index, 0), axis=0)
     return np.where(index >= 0, out, np.nan)
-
-
-def shares(levels: dict[str, Floats], window: int) -> list[tuple[str, str]]:
-    """Pairs (part, whole) whose ratio moves more smoothly than the part: a share of tests, of visits, of calls.
-
-    A part never exceeds its whole. Of several candidates the one is kept that removes most of the part's
-    fast movement; none when dividing adds noise.
-    """
-    fast = {name: _fast(values, window) for name, values in levels.items()}
-    found = []
-    for part, values in levels.items():
-        best, gain = "", 0.97
-        for whole, other in levels.items():
-            both = np.isfinite(values) & np.isfinite(other)
-            if whole == part or both.sum() < 50 or np.any(values[both] > other[both] + 1e-9):
-                continue
-            if values[both].sum() > 0.8 * other[both].sum():
-                continue
-            left = fast[part] - fast[whole]
-            ok = np.isfinite(left) & np.isfinite(fast[part])
-            before = float(np.mean(fast[part][ok] ** 2)) if ok.any() else 0.0
-            after = float(np.mean(left[ok] ** 2)) if ok.any() else 1.0
-            if before > 0 and after / before < gain:
-                best, gain = whole, after / before
-        if best:
-            found.append((part, best))
-    return found
-
-
-def _fast(values: Floats, window: int) -> Floats:
-    log = np.log(values.clip(0) + 0.05 * np.nanmean(values) + 1e-9)
-    second = log[2:] - 2.0 * log[1:-1] + log[:-2]
-    return np.asarray(second)
 
 
 def _with_newest_levels(level: Floats, filled: Floats) -> Floats:
@@ -344,8 +296,3 @@ def _level_tail(filled: Floats) -> Floats:
         for t in range(int(known[-1]) + 1, len(out)):
             out[t, i] = out[t - WEEK, i] if t >= WEEK and np.isfinite(out[t - WEEK, i]) else out[t - 1, i]
     return out
-
-
-def horizons_reach(horizons: Sequence[int]) -> int:
-    """Largest horizon, at least one."""
-    return max(1, max(horizons))

@@ -6,7 +6,7 @@ shrinks with the count, and one that grows with how fast the level moves::
     var(error) = a + b v + c g^2,     v = variance of the level if counts were Poisson,  g = growth over a week
 
 None is negative. They are estimated from past errors made without knowing what came after: those of the
-last weeks, and those of this season in the years before (`forecasting.problem.memory`). The shape comes
+last weeks, and those of this season in the years before (`forecasting.seasons.memory`). The shape comes
 from the quantiles of the standardised errors. So a small territory gets wide intervals because it is small,
 and everyone gets wider ones when the last weeks surprised, or when this part of the year usually does. With
 little past, a stated prior stands in.
@@ -23,7 +23,8 @@ from scipy.optimize import nnls
 from scipy.special import ndtri
 
 from forecasting.models.base import LEVELS
-from forecasting.problem import Problem, memory
+from forecasting.problem import Problem
+from forecasting.seasons import memory
 from forecasting.transforms import Floats, lagged
 
 HALF_LIFE_WEEKS = 10.0

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.problem import REHEARSED_YEARS, YEAR, Problem
+from forecasting.problem import REHEARSED_YEARS, Problem
+from forecasting.seasons import YEAR
 
 GRIDS = ((28.0, 4), (54.0, 8), (REHEARSED_YEARS * YEAR + 6.0, 24), (6.0 * YEAR, 48))
 """Up to which age in weeks, and every how many weeks there is a cut."""

@@ -25,7 +25,8 @@ import numpy as np
 
 from forecasting.features import Look, table
 from forecasting.models.base import CannotForecast, Fitted, State
-from forecasting.problem import YEAR, Problem, memory, season_distance
+from forecasting.problem import Problem
+from forecasting.seasons import YEAR, memory, season_distance
 from forecasting.spread import Lesson, intervals
 from forecasting.transforms import Floats, activity
 

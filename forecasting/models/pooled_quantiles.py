@@ -31,7 +31,8 @@ from forecasting.models.pooled import (
     schooling,
     time_weights,
 )
-from forecasting.problem import YEAR, Problem
+from forecasting.problem import Problem
+from forecasting.seasons import YEAR
 from forecasting.transforms import Floats
 
 FITTED = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])

@@ -15,7 +15,8 @@ from forecasting.days import days_from_weeks
 from forecasting.ensemble import combine, fit_all, weighted_median
 from forecasting.models.base import LEVELS, Fitted, State, at_probability, probability_of
 from forecasting.models.persistence import Persistence
-from forecasting.problem import Problem, is_stock, make_problem, memory, season_distance
+from forecasting.problem import Problem, is_stock, make_problem
+from forecasting.seasons import memory, season_distance
 from tests.forecasting.test_forecast import epidemic_frame
 
 
