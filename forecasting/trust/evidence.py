@@ -23,7 +23,7 @@ CUSUM has more slack and a higher bound.
 passes ``c`` on average not before ``c`` steps while they do. A flag so ends on evidence that forecasts are right again,
 however large the evidence was that raised it; that alone takes weeks to fade once it is a million to one.
 
-Before any of this, truths are brought nearer to the median by what following a season a day late explains
+Before any of this, truths above the median are brought nearer to it by what following a season a day late explains
 (:func:`followed`): all err by as much, which only a large sum can show.
 
 What is said here holds for any territory, target and forecaster; what is made of it is the business of
@@ -53,9 +53,9 @@ BET_CAP = 1e6
 CUSUM_DRIFT = np.array([1.0, 1.5])
 CUSUM_BOUND = np.array([7.0, 12.0])
 CUSUM_CAP = 2.5
-BEHIND_RISE, BEHIND_FALL = 0.1, 0.05
-"""Shares of the median that truths may lie above and below it: a season that doubles in a week grows by a tenth a day,
-one that halves in a fortnight falls by a twentieth, and both are followed a day late."""
+BEHIND = 0.1
+"""Share of the median by which truths may lie above it: a season that doubles in a week grows by a tenth a day, and is
+followed a day late. None falls as fast as it rose, so nothing is forgiven of truths below."""
 _FADE = 0.9
 _WINSOR = 6.0
 _MEAN_ABSOLUTE_NORMAL, _NINTH_DECILE = 0.7979, 1.2816
@@ -166,7 +166,7 @@ def _middle_and_spread(quantiles: Floats, levels: Floats, observed: Floats) -> t
 
 
 def followed(quantiles: Floats, levels: Floats, observed: Floats, forgiven: float = 0.0) -> Floats:
-    """Bring truths nearer to the median by what a forecaster is behind who follows a season a day late.
+    """Bring truths nearer to the median by what a forecaster is behind who follows a rising season a day late.
 
     A département is too small for that to show; in the sum of many, whose noise cancels out as the delay they have in
     common does not, it would be several standard deviations for weeks, every winter.
@@ -185,9 +185,8 @@ def followed(quantiles: Floats, levels: Floats, observed: Floats, forgiven: floa
     """
     middle, spread = _middle_and_spread(quantiles, levels, observed)
     error = observed - middle
-    behind = np.where(error > 0, BEHIND_RISE, BEHIND_FALL) * middle
-    size = np.minimum(np.abs(error), np.maximum(behind - forgiven * spread, 0.0))
-    nearer: Floats = observed - np.sign(error) * size
+    behind = np.maximum(BEHIND * middle - forgiven * spread, 0.0)
+    nearer: Floats = observed - np.clip(error, 0.0, behind)
     return nearer
 
 

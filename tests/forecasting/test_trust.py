@@ -313,6 +313,18 @@ def test_a_sum_is_doubted_when_several_of_its_parts_are() -> None:
         assert (verdicts[codes[-1]].state == "degraded") == doubted
 
 
+def test_a_part_is_doubted_with_any_sum_around_it_the_smallest_told_of() -> None:
+    """A country goes wrong and one region of two: its part is told of the region, the other's of the country."""
+    state = initial_state(["a", "b", "north", "south", "all"])
+    for _ in range(6):
+        z = np.array([0.0, 0.0, 5.0, 0.0, 5.0])
+        state = advance(state, np.where(z > 0, 0.995, 0.5), z, z)
+    verdicts = assess(state, sums={"north": ["a"], "south": ["b"], "all": ["a", "b"]})
+    parents = {code: [c.parameters["parent"] for c in verdicts[code].causes] for code in ("a", "b")}
+    assert parents == {"a": ["north"], "b": ["all"]}
+    assert verdicts["south"].state == "ok"
+
+
 def test_each_bet_is_fair() -> None:
     """The mean of each density over a uniform PIT is one, or the bounds would mean nothing."""
     grid = (np.arange(20000) + 0.5) / 20000

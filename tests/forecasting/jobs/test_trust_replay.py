@@ -115,3 +115,20 @@ def test_the_lockdown_of_2020_is_flagged_within_a_week_by_every_model_there_is(r
     first = int((panels[0].dates[-1] - panels[0].dates[0]).astype(int))
     models, told, true = week_ahead(lived, truth, first, slice(at, None))
     assert coverage(told, true, 0.8) >= coverage(models, true, 0.8)
+
+
+@pytest.mark.reference_data
+def test_the_new_epidemic_of_2020_is_flagged_within_a_week_though_models_were_wide(
+    reference_data: Path,
+) -> None:
+    """Visits for COVID, coded for seventeen days when anything can first be forecast, nearly fourfold in a week."""
+    panels, _ = mornings_of_2020(reference_data, "ed_visits:covid", LOCKDOWN, 8)
+    lived = replay(panels, "ed_visits:covid", by_the_chain())
+    doubted = lived.doubted("FR")
+    assert doubted
+    assert doubted[0] <= LOCKDOWN + timedelta(days=7)
+    verdicts = lived.verdicts[lived.mornings.index(doubted[0])]
+    assert all(verdicts[t].state != "ok" for t in lived.territories)
+    cause = verdicts["FR"].causes[0]
+    assert cause.key == "trust.growth_unheard_of"
+    assert "épidémie saisonnière" in say(cause.key, "fr", **dict(cause.parameters))  # type: ignore[arg-type] # any word
