@@ -87,17 +87,3 @@ def _uniform(score: Floats, rng: np.random.Generator) -> Floats:
     draws = len(score)
     ranks = np.argsort(np.argsort(score, axis=0, kind="stable"), axis=0, kind="stable")
     return np.asarray((ranks + rng.random(score.shape)) / draws)
-
-
-def normal_scores(uniforms: Floats) -> Floats:
-    """Turn uniforms into normal scores, for reading correlations."""
-    return np.asarray(ndtri(np.clip(uniforms, 1e-6, 1 - 1e-6)))
-
-
-def correlation_over_anchors(pit: Floats) -> Floats:
-    """Correlation of surprises between anchors, pooled, shape (anchor, anchor)."""
-    score = normal_scores(pit).reshape(-1, pit.shape[2])
-    known = np.isfinite(score).all(axis=1)
-    if known.sum() < 3:
-        return np.eye(pit.shape[2])
-    return np.asarray(np.atleast_2d(np.corrcoef(score[known], rowvar=False)))

@@ -170,13 +170,7 @@ def forecast_origin(task: Task, origin: np.datetime64, draws: int = DRAWS) -> Or
     for name, model in answer.models.items():
         if set(task.horizons) <= set(model.horizons):
             quantiles[name] = _placed(model.at(task.horizons).quantiles(), place, len(names))
-    index = task.position(origin)
-    later = np.asarray(task.panel.series(task.target))[index + 1 : index + 1 + furthest]
-    daily_truth = np.full((len(names), furthest), np.nan)
-    daily_truth[:, : len(later)] = later.T
-    unasked = np.setdiff1d(np.arange(len(names)), place)
-    truth = task.truth_at(origin)
-    truth[unasked], daily_truth[unasked] = np.nan, np.nan
+    truth, daily_truth = _truths(task, origin, np.setdiff1d(np.arange(len(names)), place))
     return OriginResult(
         origin=origin,
         truth=truth,
@@ -187,6 +181,17 @@ def forecast_origin(task: Task, origin: np.datetime64, draws: int = DRAWS) -> Or
         daily_truth=daily_truth,
         weights=dict(answer.weights),
     )
+
+
+def _truths(task: Task, origin: np.datetime64, unasked: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Read what came true: (territory, horizon) as scored, (territory, period) after the origin; NaN where unasked."""
+    series, index = np.asarray(task.panel.series(task.target)), task.position(origin)
+    later = series[index + 1 : index + 1 + max(task.horizons)]
+    daily = np.full((series.shape[1], max(task.horizons)), np.nan)
+    daily[:, : len(later)] = later.T
+    truth = task.truth_at(origin)
+    truth[unasked], daily[unasked] = np.nan, np.nan
+    return truth, daily
 
 
 def _placed(values: Floats, place: list[int], size: int) -> Floats:

@@ -17,6 +17,7 @@ from forecasting.backtest.runner import ENSEMBLE, YARDSTICK, OriginResult
 from forecasting.backtest.task import Task
 from forecasting.distribution import QUANTILE_LEVELS
 from forecasting.panel import Floats
+from forecasting.relative_scoring import ratio_of_sums
 from forecasting.scoring import interval_coverage, log_wis, pit_of_quantiles, wis_parts
 
 LEVELS = np.asarray(QUANTILE_LEVELS)
@@ -112,13 +113,12 @@ def _row(
     scored: Scored, baseline: Scored, truth: Floats, pick: tuple[NDArray[np.int64], ...]
 ) -> dict[str, float]:
     known = np.isfinite(scored.wis[pick]) & np.isfinite(baseline.wis[pick])
-    total = float(scored.wis[pick][known].sum())
     per_origin = _by_origin(scored.wis[pick], known) / _by_origin(baseline.wis[pick], known)
     return {
         "WIS": float(scored.wis[pick][known].mean()),
-        "relative WIS": total / float(baseline.wis[pick][known].sum()),
+        "relative WIS": ratio_of_sums(scored.wis[pick], baseline.wis[pick]),
         "geometric": float(np.exp(np.nanmean(np.log(per_origin)))),
-        "relative log WIS": float(scored.log_wis[pick][known].sum() / baseline.log_wis[pick][known].sum()),
+        "relative log WIS": ratio_of_sums(scored.log_wis[pick], baseline.log_wis[pick]),
         "MAE": float(scored.absolute_error[pick][known].mean()),
         "MAE % of mean": 100 * float(scored.absolute_error[pick][known].sum() / truth[pick][known].sum()),
         **{f"cover {100 * c:.0f}": 100 * float(np.nanmean(scored.covered[c][pick])) for c in NOMINAL},

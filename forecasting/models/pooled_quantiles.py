@@ -65,37 +65,10 @@ class PooledQuantiles:
 
     def fit(self, problem: Problem, state: State) -> Fitted:
         """Fit every block of rehearsals, and today."""
-        long = len(problem.z) / problem.weekly_step >= WINTER_YEARS * YEAR
         columns = design(problem, self.look)
-        known = known_share(problem, self.look)
+        member = self._member(problem, columns)
         today = len(problem.z) - 1
-        member = Member(self.look, memory_weeks=None, season_weeks=self.season_weeks if long else None)
-        furthest = problem.anchors[-1]
-        if (
-            long
-            and _rows(
-                problem, columns, _usable(problem, member, known, furthest, np.array([today])), furthest
-            )
-            is None
-        ):
-            # One or two territories have too few weeks in one part of the year.
-            member = replace(member, season_weeks=None)
-        blocks = [b for b in np.array_split(problem.rehearsals, BLOCKS) if len(b)]
-        changes = np.full(
-            (len(problem.rehearsals) + 1, columns.shape[1], len(problem.anchors), len(LEVELS)), np.nan
-        )
-        middle = []
-        for a, steps in enumerate(problem.anchors):
-            at = 0
-            for block in [*blocks, np.array([today])]:
-                rows = _rows(problem, columns, _usable(problem, member, known, steps, block), steps)
-                if rows is not None:
-                    lines = check_loss_lines(*rows)
-                    changes[at : at + len(block), :, a] = spread_out(columns[block] @ lines.T)
-                at += len(block)
-            if rows is None:
-                raise CannotForecast("history.short", needed=_fewest(columns), of="rows")
-            middle.append([round(float(v), 9) for v in lines[MIDDLE]])
+        changes, middle = _changes(problem, columns, member)
         quantiles = problem.z[[*problem.rehearsals, today]][:, :, None, None] + changes
         quantiles[-1] = problem.level[:, None, None] + changes[-1]
         return Fitted(
@@ -105,9 +78,43 @@ class PooledQuantiles:
             quantiles[:-1],
             state={"middle": middle},
             refitted=columns.shape[1],
-            prior=WITH_WINTERS if long else WITHOUT,
+            prior=WITH_WINTERS if _has_winters(problem) else WITHOUT,
             schooled=schooling(problem, [member], [*problem.rehearsals, today]),
         )
+
+    def _member(self, problem: Problem, columns: Floats) -> Member:
+        """Which rows are learned from: of this part of the year, once there are winters and rows enough in it."""
+        whole = Member(self.look, memory_weeks=None)
+        if not _has_winters(problem):
+            return whole
+        season = replace(whole, season_weeks=self.season_weeks)
+        today, furthest = np.array([len(problem.z) - 1]), problem.anchors[-1]
+        usable = _usable(problem, season, known_share(problem, self.look), furthest, today)
+        return season if _rows(problem, columns, usable, furthest) is not None else whole
+
+
+def _has_winters(problem: Problem) -> bool:
+    return len(problem.z) / problem.weekly_step >= WINTER_YEARS * YEAR
+
+
+def _changes(problem: Problem, columns: Floats, member: Member) -> tuple[Floats, list[list[float]]]:
+    """Forecast changes (origin, territory, anchor, level), today's last, and today's middle lines by anchor."""
+    known = known_share(problem, member.look)
+    blocks = [b for b in np.array_split(problem.rehearsals, BLOCKS) if len(b)]
+    shape = (len(problem.rehearsals) + 1, columns.shape[1], len(problem.anchors), len(LEVELS))
+    changes, middle = np.full(shape, np.nan), []
+    for a, steps in enumerate(problem.anchors):
+        at = 0
+        for block in [*blocks, np.array([len(problem.z) - 1])]:
+            rows = _rows(problem, columns, _usable(problem, member, known, steps, block), steps)
+            if rows is not None:
+                lines = check_loss_lines(*rows)
+                changes[at : at + len(block), :, a] = spread_out(columns[block] @ lines.T)
+            at += len(block)
+        if rows is None:
+            raise CannotForecast("history.short", needed=_fewest(columns), of="rows")
+        middle.append([round(float(v), 9) for v in lines[MIDDLE]])
+    return changes, middle
 
 
 def design(problem: Problem, look: Look) -> Floats:
