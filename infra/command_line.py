@@ -18,6 +18,7 @@ from infra.errors import MeteoError
 
 GROUP = "meteo.commands"
 EXIT_ERROR = 2
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def _print_version(wanted: bool) -> None:
@@ -73,6 +74,9 @@ def _show(error: MeteoError) -> None:
 
 def main() -> None:
     """Run the command; an error of ours is one message and exit code 2, with a traceback if METEO_DEBUG is set."""
+    for name in THREADS:
+        # Matrices here are small: more threads only wait for each other, on cores that other services need.
+        os.environ.setdefault(name, "1")
     try:
         build_app(next((word for word in sys.argv[1:] if not word.startswith("-")), None))()
     except MeteoError as error:
