@@ -11,6 +11,7 @@ marginals stay as they were because ranks are made uniform again before they are
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from forecasting.streams_of_chance import generator
@@ -22,7 +23,14 @@ USUAL_ANCHOR_CORRELATION = 0.7
 USUAL_COMMON = 0.3
 
 
-def coupled_uniforms(pit: Floats, draws: int, seed: int, target: str, territories: tuple[str, ...]) -> Floats:
+def coupled_uniforms(
+    pit: Floats,
+    draws: int,
+    seed: int,
+    target: str,
+    territories: tuple[str, ...],
+    asked: NDArray[np.int64] | None = None,
+) -> Floats:
     """Uniform numbers with past dependence over anchors and territories.
 
     Parameters
@@ -31,12 +39,14 @@ def coupled_uniforms(pit: Floats, draws: int, seed: int, target: str, territorie
         Calibrated probability integral transforms of past forecasts, NaN where the truth is unknown.
     draws : int
     seed, target, territories
-        Keys of the random streams. Which template a draw follows is common to all territories; the blur is
-        each territory's own, so a territory's numbers do not depend on who else is asked for.
+        Keys of the random streams; the names of all territories. Which template a draw follows is common to them;
+        the blur is each territory's own, so a territory's numbers do not depend on who else is asked for.
+    asked : ndarray of int, optional
+        Positions of the territories wanted; all when left out.
 
     Returns
     -------
-    ndarray, shape (territory, anchor, draw)
+    ndarray, shape (asked, anchor, draw)
         Each row of draws is a permutation of the same stratified uniforms.
     """
     n_anchors = pit.shape[2]
@@ -50,15 +60,16 @@ def coupled_uniforms(pit: Floats, draws: int, seed: int, target: str, territorie
     else:
         chosen, mirrored = np.zeros(draws, dtype=int), np.ones(draws)
         shared = _anchored(common.standard_normal((draws, n_anchors)))
-    out = np.empty((len(territories), n_anchors, draws))
-    for i, territory in enumerate(territories):
-        rng = generator(seed, territory, target, "coupling")
+    wanted = np.arange(len(territories)) if asked is None else asked
+    out = np.empty((len(wanted), n_anchors, draws))
+    for row, i in enumerate(wanted):
+        rng = generator(seed, territories[i], target, "coupling")
         own = _anchored(rng.standard_normal((draws, n_anchors)))
         if shared is None:
             score = mirrored[:, None] * templates[chosen, i] + SMOOTHING * own
         else:
             score = np.sqrt(USUAL_COMMON) * shared + np.sqrt(1 - USUAL_COMMON) * own
-        out[i] = _uniform(score, rng).T
+        out[row] = _uniform(score, rng).T
     return out
 
 

@@ -140,7 +140,7 @@ class Learned:
             )
         chosen = self._positions(territories)
         names = tuple(self.territories[i] for i in chosen)
-        uniforms = coupled_uniforms(self.pit[:, chosen], draws, seed, self.target, names)
+        uniforms = coupled_uniforms(self.pit, draws, seed, self.target, self.territories, chosen)
         z = at_probability(self.quantiles[chosen], uniforms)
         if len(self.shift):
             z = z + self.shift[np.arange(draws) % len(self.shift)][:, chosen].T[:, None, :]

@@ -147,3 +147,12 @@ def test_a_donor_is_read_only_as_far_as_was_known() -> None:
     assert all(d.dates[-1] <= np.datetime64("2021-11-01") for d in made.donors)
     with pytest.raises(ValueError, match="must be the same"):
         make_problem(Panel.from_frame(epidemic_frame()), "admissions", 14, (whole,))
+
+
+def test_what_a_territory_draws_does_not_depend_on_who_else_is_asked_for() -> None:
+    pit = np.random.default_rng(6).random((12, 4, 2))
+    pit[::2, 3] = np.nan
+    names = ("a", "b", "c", "d")
+    together = coupled_uniforms(pit, 300, 1, "t", names)
+    for i in range(4):
+        assert np.array_equal(coupled_uniforms(pit, 300, 1, "t", names, np.array([i]))[0], together[i])
