@@ -31,7 +31,6 @@ MESSAGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "grey.broken": ("cause",),
     # Causes for not trusting a territory.
     "trust.no_data": ("signal", "syndrome"),
-    "trust.short_history": ("signal", "syndrome", "days"),
     "trust.late": ("partner", "signal", "since"),
     "trust.silent": ("partner", "signal", "since"),
     "trust.failed": ("step", "error"),

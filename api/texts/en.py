@@ -74,8 +74,6 @@ ENGLISH: dict[str, str] = {
     "grey.broken": "Not known: the forecast cannot be relied on at present.",
     # Causes for not trusting
     "trust.no_data": "No data of “{signal:signal}” ({syndrome:syndrome}).",
-    "trust.short_history": "Too short a history of “{signal:signal}” ({syndrome:syndrome}): {days:number} "
-    "{days:plural(day|days)}.",
     "trust.late": "{partner} is late with “{signal:signal}”: nothing since {since:since}.",
     "trust.silent": "{partner} is silent on “{signal:signal}”: nothing since {since:since}.",
     "trust.failed": "A step of the computation failed ({step}).",

@@ -75,8 +75,6 @@ FRENCH: dict[str, str] = {
     "grey.broken": "On ne sait pas : la prévision n’est pas fiable en ce moment.",
     # Causes for not trusting
     "trust.no_data": "Aucune donnée de « {signal:signal} » ({syndrome:syndrome}).",
-    "trust.short_history": "Historique trop court de « {signal:signal} » ({syndrome:syndrome}) : {days:number} "
-    "{days:plural(jour|jours)}.",
     "trust.late": "{partner} est en retard pour « {signal:signal} » : rien depuis {since:since}.",
     "trust.silent": "{partner} se tait pour « {signal:signal} » : rien depuis {since:since}.",
     "trust.failed": "Une étape du calcul a échoué ({step}).",

@@ -27,12 +27,11 @@ from forecasting.jobs.forecaster import BACK_DAYS
 from forecasting.jobs.inputs import BedInputs
 from forecasting.jobs.seeds import stream
 from forecasting.panel import Panel
-from forecasting.run import HORIZON_DAYS, Unit
+from forecasting.run import HORIZON_DAYS, STOCK, Unit
 
 Floats = NDArray[np.float64]
 UNITS: tuple[Unit, ...] = ("conventional", "critical")
 SYNDROME_ORDER = ("all", "covid", "influenza", "bronchiolitis", "gastroenteritis")
-STOCK: Mapping[Unit, str] = {"conventional": "occupied_beds", "critical": "occupied_critical_beds"}
 FLOW: Mapping[Unit, str] = {"conventional": "admissions", "critical": "critical_admissions"}
 STAFFED: Mapping[Unit, str] = {"conventional": "staffed_beds", "critical": "staffed_critical_beds"}
 FIT_DAYS = 42

@@ -11,7 +11,6 @@ from forecasting.capacity import NOTHING, Facing, facing_census, facing_past
 from forecasting.jobs.bed_forecast import (
     FLOW,
     STAFFED,
-    STOCK,
     SYNDROME_ORDER,
     UNITS,
     BedDraws,
@@ -23,7 +22,16 @@ from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.judgement import grey_days, headline_message, trend, vigilance_days
 from forecasting.jobs.seeds import stream
 from forecasting.panel import Panel
-from forecasting.run import HORIZON_DAYS, LeadLagRow, Message, TerritoryBulletin, Trust, Unit, VigilanceDay
+from forecasting.run import (
+    HORIZON_DAYS,
+    STOCK,
+    LeadLagRow,
+    Message,
+    TerritoryBulletin,
+    Trust,
+    Unit,
+    VigilanceDay,
+)
 from forecasting.store.draft import RunPlan
 
 Floats = NDArray[np.float64]

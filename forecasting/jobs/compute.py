@@ -13,7 +13,6 @@ import structlog
 
 from forecasting.jobs.bed_forecast import (
     FLOW,
-    STOCK,
     SYNDROME_ORDER,
     UNITS,
     BedDraws,
@@ -31,6 +30,7 @@ from forecasting.jobs.reasons import Document, Reasons, explain_beds
 from forecasting.jobs.trusting import Verdicts
 from forecasting.panel import Panel
 from forecasting.run import (
+    STOCK,
     LeadLagRow,
     Message,
     SeriesForecast,

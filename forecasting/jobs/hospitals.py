@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.jobs.bed_forecast import STOCK, BedDraws, column
+from forecasting.jobs.bed_forecast import BedDraws, column
 from forecasting.jobs.forecaster import TargetDraws
 from forecasting.jobs.inputs import RunInputs
 from forecasting.jobs.seeds import stream
+from forecasting.run import STOCK
 from forecasting.sharing import deal_out
 
 Floats = NDArray[np.float64]

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 
 from forecasting.distribution import read_quantiles
 from forecasting.explain import GROUPS, Explanation, sentence, shapley
-from forecasting.jobs.bed_forecast import STOCK, BedDraws
+from forecasting.jobs.bed_forecast import BedDraws
 from forecasting.jobs.forecaster import BACK_DAYS, HORIZONS, Lesson, TargetDraws
 from forecasting.jobs.hearing import Above, Hearing, dealt, listen
 from forecasting.panel import Panel
-from forecasting.run import HORIZON_DAYS
+from forecasting.run import HORIZON_DAYS, STOCK
 
 log = structlog.get_logger(__name__)
 

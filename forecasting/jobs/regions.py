@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.jobs.bed_forecast import STAFFED, STOCK, SYNDROME_ORDER, UNITS, BedDraws, column
+from forecasting.jobs.bed_forecast import STAFFED, SYNDROME_ORDER, UNITS, BedDraws, column
 from forecasting.jobs.bulletins import DAYS, facing_of, make_bulletin
 from forecasting.jobs.coherent import is_whole
 from forecasting.jobs.compute import Computed
@@ -22,7 +22,7 @@ from forecasting.jobs.judgement import grey_days, vigilance_days
 from forecasting.jobs.reasons import summed
 from forecasting.jobs.trusting import doubted_sums
 from forecasting.panel import Panel
-from forecasting.run import Message, SeriesForecast, TerritoryBulletin, Trust, VigilanceDay, summarised
+from forecasting.run import STOCK, Message, SeriesForecast, TerritoryBulletin, Trust, VigilanceDay, summarised
 from forecasting.store.draft import RunPlan
 from streams.vocabulary.places import descendants, register
 

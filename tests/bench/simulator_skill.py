@@ -28,13 +28,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from forecasting.jobs.bed_forecast import FLOW, STOCK, UNITS, beds_of
+from forecasting.jobs.bed_forecast import FLOW, UNITS, beds_of
 from forecasting.jobs.forecaster import HORIZONS, narrowed
 from forecasting.learning import learn
 from forecasting.models import REGISTRY
 from forecasting.models.base import LEVELS, Model
 from forecasting.panel import Panel
-from forecasting.run import HORIZON_DAYS
+from forecasting.run import HORIZON_DAYS, STOCK
 from forecasting.scoring import wis
 from forecasting.transforms import trailing_mean, weekday_factors
 from tests.bench.simulator_world import DELAYS, World, make_world

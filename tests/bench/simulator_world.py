@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.beds import StayCounts
-from forecasting.jobs.bed_forecast import STOCK, UNITS
+from forecasting.jobs.bed_forecast import UNITS
 from forecasting.jobs.days_off import public_holidays
 from forecasting.jobs.inputs import BedInputs
 from forecasting.panel import Panel
-from forecasting.run import HORIZON_DAYS, Unit
+from forecasting.run import HORIZON_DAYS, STOCK, Unit
 from streams.simulator.partners import BEDDED, CRITICAL, UNIT_NAMES
 from streams.simulator.scenario import scenario
 from streams.simulator.simulation import Simulation, simulate

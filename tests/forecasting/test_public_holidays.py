@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -137,8 +138,8 @@ def test_a_code_dates_and_a_panels_own_calendar_are_the_same_forecast() -> None:
     panel = flow_panel(("44", "85"))
     known = of_country("FR", panel.dates[0], panel.dates[-1] + 30)
 
-    def drawn(given: Panel, holidays: object) -> bytes:
-        answer = forecast(given, "admissions", range(15), draws=50, models=QUICK, holidays=holidays)  # type: ignore[arg-type]  # of several kinds
+    def drawn(given: Panel, holidays: Any) -> bytes:
+        answer = forecast(given, "admissions", range(15), draws=50, models=QUICK, holidays=holidays)
         return answer.distribution.draws.tobytes()
 
     by_code = drawn(panel, "FR")
@@ -158,12 +159,13 @@ def test_a_calendar_survives_the_bytes_of_a_run() -> None:
 
 def test_what_cannot_be_given_is_refused() -> None:
     panel = flow_panel(("44",))
+    unknown: dict[str, Any] = {"vacations": "FR"}
     with pytest.raises(FrameError, match="holidays, number 1: 'Noël' is not a date"):
         forecast(panel, "admissions", holidays=["2024-12-25", "Noël"])
     with pytest.raises(
         TypeError, match="takes no vacations; beside its panel it may be given freq, holidays"
     ):
-        forecast(panel, "admissions", vacations="FR")  # type: ignore[call-arg]  # there is no such keyword
+        forecast(panel, "admissions", **unknown)
 
 
 def test_the_command_knows_the_holidays_of_a_country(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,7 +111,8 @@ def test_the_lockdown_of_2020_is_flagged_within_a_week_by_every_model_there_is(r
     assert all(verdicts[t].state != "ok" for t in lived.territories)
     cause = verdicts["FR"].causes[0]
     assert cause.key == "trust.forecast_too_high"
-    assert "trop hautes" in say(cause.key, "fr", **dict(cause.parameters))  # type: ignore[arg-type] # any word
+    facts: dict[str, Any] = dict(cause.parameters)
+    assert "trop hautes" in say(cause.key, "fr", **facts)
     assert verdicts["FR"].widen > 1.2
     first = int((panels[0].dates[-1] - panels[0].dates[0]).astype(int))
     models, told, true = week_ahead(lived, truth, first, slice(at, None))
@@ -131,4 +133,5 @@ def test_the_new_epidemic_of_2020_is_flagged_within_a_week_though_models_were_wi
     assert all(verdicts[t].state != "ok" for t in lived.territories)
     cause = verdicts["FR"].causes[0]
     assert cause.key == "trust.growth_unheard_of"
-    assert "épidémie saisonnière" in say(cause.key, "fr", **dict(cause.parameters))  # type: ignore[arg-type] # any word
+    facts: dict[str, Any] = dict(cause.parameters)
+    assert "épidémie saisonnière" in say(cause.key, "fr", **facts)
