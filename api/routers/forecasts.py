@@ -56,7 +56,8 @@ def forecasts(
     """Return the newest forecast of a territory by the as-of: quantiles for days 0 (nowcast) to 14.
 
     As CSV the columns are those of the hubverse. To the public, figures that come from partners under agreement are
-    whole numbers, coded at the threshold less one when smaller.
+    whole numbers, coded at the threshold less one when smaller; totals (a region, the country, all causes) are rounded
+    to steps as wide, tens where the threshold is eleven.
     """
     room = room_of(request)
     form = form_of(request)

@@ -106,7 +106,7 @@ def _newest_run(room: ReadingRoom, *, private: bool) -> tuple[bool, str]:
                 age = room.clock.now() - shown.as_of
                 return True, f"run {shown.id}, {age.total_seconds() / 3600:.1f} h old"
             before = found[-1].id
-    return False, "no run yet: `meteo run` makes one"
+    return False, "no run yet: `meteo run now` makes one"
 
 
 def _stream(room: ReadingRoom) -> tuple[bool, str]:
