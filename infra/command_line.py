@@ -18,6 +18,7 @@ from infra.errors import MeteoError
 
 GROUP = "meteo.commands"
 EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -84,6 +85,9 @@ def main() -> None:
             raise
         _show(error)
         sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        # While modules are imported; commands that run have their own end.
+        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader (`head`, say) has had enough; Python must not complain while closing standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -83,6 +83,20 @@ def test_secrets_are_not_shown() -> None:
     assert "very-secret" not in result.stdout
 
 
+def test_ctrl_c_while_commands_are_imported_is_quiet() -> None:
+    # The signal comes in the middle of the import of a part, as a hand would send it.
+    script = (
+        "import os, signal, infra.command_line as line\n"
+        "line._register = lambda point, app: os.kill(os.getpid(), signal.SIGINT)\n"
+        "line.main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60, cwd=TREE
+    )
+    assert ended.returncode == 130
+    assert ended.stdout + ended.stderr == ""
+
+
 def test_services_go_up_and_down_from_separate_processes(tmp_path: Path) -> None:
     folder = {"METEO_DATA_DIR": str(tmp_path)}
     up = _meteo("services", "up", **folder)
