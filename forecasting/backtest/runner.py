@@ -10,11 +10,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
+from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,24 +30,6 @@ ENSEMBLE = "ensemble"
 YARDSTICK = "yardstick"
 SEED = 20210101
 DRAWS = 1000
-CHAIN = (
-    "calibration",
-    "closures",
-    "coupling",
-    "days",
-    "distribution",
-    "ensemble",
-    "features",
-    "forecast",
-    "learned",
-    "learning",
-    "panel",
-    "problem",
-    "spread",
-    "streams_of_chance",
-    "tidy_frame",
-    "transforms",
-)
 
 
 @dataclass(frozen=True)
@@ -117,12 +101,39 @@ def _in_processes(
     # One thread a process: numeric libraries' own threads would fight over the same cores.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_take, initargs=(task,)
-    ) as pool:
-        for done in as_completed([pool.submit(_forecast_taken, origin, draws) for origin in missing]):
+    others = set(active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_take, initargs=(task,))
+    left: set[Future[OriginResult]] = set()
+    try:
+        with _interrupts_held_back():
+            left |= {pool.submit(_forecast_taken, origin, draws) for origin in missing}
+        for done in as_completed(tuple(left)):
             _save(folder, done.result())
+            left.remove(done)
             progress(1)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(active_children()) - others:
+            process.terminate()
+        for done in left:
+            if done.done() and not done.cancelled() and done.exception() is None:
+                _save(folder, done.result())
+                progress(1)
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let processes start deaf to Ctrl-C, which goes to all of a terminal: this one ends them, without tracebacks.
+
+    An interruption of this process in the meantime comes when it is over.
+    """
+    before = pthread_sigmask(SIG_BLOCK, {SIGINT})
+    try:
+        yield
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)
 
 
 _TAKEN: list[Task] = []
@@ -207,12 +218,27 @@ def code_digest() -> str:
     Comments and docstrings do not count.
     """
     root = Path(__file__).resolve().parent.parent
-    names = [*(root / f"{name}.py" for name in CHAIN), *sorted((root / "models").glob("*.py"))]
-    names += [root / "backtest" / "yardstick.py", root / "backtest" / "task.py"]
     hashed = hashlib.sha256(str(SEED).encode())
-    for name in names:
-        hashed.update(_bare(name.read_text(encoding="utf-8")).encode())
+    for path in _read_by(root, root / "forecast.py", root / "backtest" / "yardstick.py"):
+        hashed.update(_bare(path.read_text(encoding="utf-8")).encode())
     return hashed.hexdigest()[:12]
+
+
+def _read_by(root: Path, *starts: Path) -> list[Path]:
+    """List the modules of the library that some of them import, themselves among them, in order of their names."""
+    found: set[Path] = set()
+    left = list(starts)
+    while left:
+        path = left.pop()
+        if path in found or not path.is_file():
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("forecasting."):
+                inside = root.joinpath(*node.module.split(".")[1:])
+                left += [inside.with_suffix(".py"), inside / "__init__.py"]
+                left += [inside / f"{alias.name}.py" for alias in node.names]
+    return sorted(found)
 
 
 def _bare(source: str) -> str:
