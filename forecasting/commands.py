@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from forecasting.nowcast.commands import nowcast_report_command
+from infra.command_line import EXIT_INTERRUPTED
 from infra.errors import MeteoError
 
 if TYPE_CHECKING:
@@ -91,18 +91,22 @@ def forecast_command(
     from forecasting import (
         QUANTILE_LEVELS,
         FrameError,
+        Panel,
         TooShort,
         UnknownCountry,
         forecast,
         frame_files,
         hubverse,
     )
+    from forecasting.answer_lines import told_as_it_is, why_left_out
+    from forecasting.grid import refuse_weeks_as_days
 
     steps, frame = _horizons(horizons), frame_files.read(data)
     if not out.parent.is_dir():
         raise MeteoError(f"--out {out}: there is no folder {out.parent}")
     chosen = None if freq is None else _freq(freq)
     try:
+        refuse_weeks_as_days(Panel.from_frame(frame, as_of=as_of, freq=chosen), target)
         answer = forecast(
             frame, target, steps, draws=draws, as_of=as_of, rng=seed, freq=chosen, holidays=country
         )
@@ -112,10 +116,17 @@ def forecast_command(
         raise MeteoError(f"{data}: {refusal}") from refusal
     named = _named_by_start(answer.distribution, frame, weeks_named_by)
     hubverse.write(named, out, QUANTILE_LEVELS, samples=samples)
-    used = ", ".join(f"{name} {weight:.2f}" for name, weight in answer.weights.items() if weight >= 0.005)
-    console.print(f"{out}: {len(answer.distribution.territories)} territories, models {used}")
+    # Names of models hold commas.
+    used = "; ".join(f"{name} {weight:.2f}" for name, weight in answer.weights.items() if weight >= 0.005)
+    console.print(f"{out}: {len(answer.distribution.territories)} territories; models: {used}")
     for left in answer.left_out:
-        console.print(f"left out: {left.model} ({left.key})", style="dim")
+        console.print(f"left out: {left.model} ({why_left_out(left)})", style="dim")
+    if told_as_it_is(answer.distribution.horizons, answer.quantiles, frame):
+        console.print(
+            "horizon 0 is the value told for the last date, without an interval: no column reported_at says how "
+            "much is still to come",
+            style="dim",
+        )
 
 
 def _named_by_start(
@@ -148,6 +159,10 @@ def backtest_command(
     target: Annotated[str | None, typer.Option(help="Signal to forecast, for a file.")] = None,
     freq: Annotated[str, typer.Option(help="D or W, for a file.")] = "D",
     since: Annotated[str | None, typer.Option(help="First origin, for a file.")] = None,
+    country: Annotated[
+        str | None,
+        typer.Option(help="ISO code of the country whose public holidays are known, as FR, for a file."),
+    ] = None,
     territory: Annotated[str, typer.Option(help="A territory to print beside all, or all.")] = "all",
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
     cache: Annotated[Path, typer.Option(help="Results kept here are not computed again.")] = Path(
@@ -158,18 +173,24 @@ def backtest_command(
 ) -> None:
     """Forecast many past origins with what was known then, and score them; can be stopped and taken up again."""
     from forecasting.backtest import report as reports
+    from forecasting.backtest.terminal import rich_table, tables
 
     chapters = []
-    for one in _tasks(data, task, target, freq, since):
+    for one in _tasks(data, task, target, freq, since, country):
+        if territory not in ("all", *one.panel.territories):
+            raise MeteoError(f"no territory {territory!r} in {one.name}")
         results = _run(one, workers, cache)
-        _print(one, results, territory)
+        for found in tables(one, results, territory):
+            console.print(found)
         ablations = {}
         for name, signals in (ABLATIONS.get(one.name, {}) if ablation else {}).items():
             ablations[name] = _run(one.without(signals, name.replace(" ", "-")), workers, cache)
         title, about = ABOUT.get(one.name, (one.target, f"{one.target}, from {data}."))
         chapters.append(reports.Chapter(title, about, one, results, ablations))
         if ablations:
-            console.print(_rich("without some signals: relative WIS", reports.ablation_table(chapters[-1])))
+            console.print(
+                rich_table("without some signals: relative WIS", reports.ablation_table(chapters[-1]))
+            )
     if report is not None:
         _write(chapters, report)
 
@@ -187,11 +208,19 @@ def _run(task: Task, workers: int, cache: Path) -> list[OriginResult]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
         shown = bar.add_task(task.name, total=len(task.origins))
-        return runner.run(task, cache, workers, lambda done: bar.advance(shown, done))
+        try:
+            return runner.run(task, cache, workers, lambda done: bar.advance(shown, done))
+        except KeyboardInterrupt:
+            kept = int(bar.tasks[shown].completed)
+    console.print(f"{task.name}: {kept} of {len(task.origins)} origins kept; the same command goes on")
+    raise typer.Exit(EXIT_INTERRUPTED)
 
 
-def _tasks(data: Path | None, task: str, target: str | None, freq: str, since: str | None) -> list[Task]:
+def _tasks(
+    data: Path | None, task: str, target: str | None, freq: str, since: str | None, country: str | None
+) -> list[Task]:
     from forecasting.backtest import reference
+    from forecasting.backtest.of_file import task_of_file
 
     folder = data or (
         Path(os.environ["METEO_REFERENCE_DATA"]) if "METEO_REFERENCE_DATA" in os.environ else None
@@ -201,7 +230,9 @@ def _tasks(data: Path | None, task: str, target: str | None, freq: str, since: s
     if folder.is_file():
         if target is None:
             raise MeteoError("--target is needed with a file: the signal to forecast")
-        return [_file_task(folder, target, freq, since)]
+        return [task_of_file(folder, target, _freq(freq), since, country)]
+    if country is not None:
+        raise MeteoError(f"--country is for a file; {folder} is a folder of reference data")
     makers = {
         "departments": reference.departments,
         "influenza": reference.influenza,
@@ -211,60 +242,6 @@ def _tasks(data: Path | None, task: str, target: str | None, freq: str, since: s
         raise MeteoError(f"no task {task!r}: choose {', '.join(makers)} or all")
     names = ("departments", "influenza") if task == "all" else (task,)
     return [makers[name](folder) for name in names]
-
-
-def _file_task(path: Path, target: str, freq: str, since: str | None) -> Task:
-    import numpy as np
-
-    from forecasting import frame_files
-    from forecasting.backtest.task import Task as MadeTask
-    from forecasting.panel import Panel, day
-
-    frame = frame_files.read(path)
-    panel = Panel.from_frame(frame, freq=_freq(freq))
-    daily = panel.freq == "D"
-    first = panel.dates[min(len(panel.dates) - 1, 84 if daily else 12)] if since is None else day(since)
-    step = 7 * (7 if daily else 1)
-    horizons = (7, 14) if daily else (1, 2, 3, 4)
-    last = panel.dates[-1] - max(horizons) * panel.period_days
-    origins = panel.dates[(panel.dates >= first) & (panel.dates <= last)][:: step // 7]
-    if len(origins) == 0:
-        raise MeteoError(f"{path}: no origin between {first} and {last}")
-    counts = panel.kind(target) == "count"
-    level = float(np.nanmean(panel.series(target)))
-    return MadeTask(
-        name=f"{path.stem}-{target}",
-        panel=panel,
-        target=target,
-        origins=origins,
-        horizons=horizons,
-        window=7 if daily else 1,
-        chosen_before=panel.dates[0],
-        history_from=panel.dates[0],
-        focus=panel.territories[0],
-        frame=frame if "reported_at" in frame.columns else None,
-        level_offset=0.05 * level if counts or level > 0 else 0.05,
-    )
-
-
-def _print(task: Task, results: Sequence[OriginResult], territory: str) -> None:
-    from forecasting.backtest import report as reports
-
-    console.print(_rich(f"{task.name}: all territories", reports.summary(task, results)))
-    one = task.focus if territory == "all" else territory
-    if one not in task.panel.territories:
-        raise MeteoError(f"no territory {one!r} in {task.name}")
-    console.print(_rich(f"{task.name}: {one}", reports.summary(task, results, one)))
-    console.print(_rich(f"{task.name}: models, relative WIS", reports.model_table(task, results)))
-
-
-def _rich(title: str, frame: pd.DataFrame) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in frame.columns:
-        table.add_column(str(column), justify="right")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
-    return table
 
 
 def _freq(text: str) -> Literal["D", "W"]:

@@ -15,9 +15,11 @@ import pandas as pd
 from forecasting.tidy_frame import FrameError, utc_moment
 
 if TYPE_CHECKING:
-    from forecasting.panel import DateLike, Dates, Floats, Freq, Kind
+    from forecasting.panel import DateLike, Dates, Floats, Freq, Kind, Panel
 
 PERIOD_DAYS: Mapping[str, int] = {"D": 1, "W": 7}
+FEWEST_TO_TELL = 4
+"""Dates of a signal from which on it can be told that all are whole weeks apart, and not by chance."""
 
 
 def moment_known(as_of: DateLike | None, rows: pd.DataFrame) -> pd.Timestamp:
@@ -105,6 +107,26 @@ def filled(
     kind = pd.Categorical(rows["signal"], categories=list(signals)).codes
     values[time, place, kind] = rows["value"].to_numpy(float)
     return values
+
+
+def refuse_weeks_as_days(panel: Panel, target: str) -> None:
+    """Refuse a target of weeks among signals of days: six days of seven would be taken for days not reported.
+
+    Raises
+    ------
+    FrameError
+        When a daily panel has at least four values of the target, all whole weeks apart.
+    """
+    if panel.freq != "D":
+        return
+    told = np.flatnonzero(np.isfinite(panel.series(target)).any(axis=1))
+    if len(told) < FEWEST_TO_TELL or np.any(np.diff(told) % PERIOD_DAYS["W"]):
+        return
+    raise FrameError(
+        f"column 'date': the {len(told)} dates of signal {target!r} are all whole weeks apart, so it is of weeks and "
+        "cannot be forecast as days: give freq W (--freq W) and a file in which its other signals are of the same "
+        "weeks, added up or left out"
+    )
 
 
 def populations(

@@ -8,17 +8,34 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import vl_convert
+from numpy.typing import NDArray
 
 from forecasting.backtest.runner import ENSEMBLE, YARDSTICK, OriginResult
 from forecasting.backtest.scores import Scored, phases, score
 from forecasting.backtest.task import Task
 
 BLUE, ORANGE, GREY, GREEN = "#2c6fbb", "#d95f02", "#8a8a8a", "#1b7f5c"
+MOST_TICKS = 9
 
 
 def svg(chart: alt.Chart | alt.LayerChart | alt.HConcatChart | alt.FacetChart) -> str:
     """Draw a chart as SVG text."""
     return str(vl_convert.vegalite_to_svg(chart.to_dict()))
+
+
+def _dates(column: str, dates: NDArray[np.datetime64]) -> alt.X:
+    """Lay days out from left to right, named by dates of the series: a calendar's own ticks fall between weeks."""
+    named = dates[:: -(-len(dates) // MOST_TICKS)].astype("datetime64[ms]").astype(np.int64).tolist()
+    return alt.X(
+        f"{column}:T",
+        title=None,
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(values=named, format="%Y-%m-%d", labelOverlap=True),
+    )
+
+
+def _relative() -> alt.Y:
+    return alt.Y("relative WIS:Q", title="relative WIS")
 
 
 def forecasts(task: Task, results: Sequence[OriginResult], territory: str) -> str:
@@ -35,11 +52,16 @@ def forecasts(task: Task, results: Sequence[OriginResult], territory: str) -> st
     line = pd.DataFrame(
         {"day": task.panel.dates[first : last + 1].astype(str), "truth": truth[first : last + 1]}
     )
-    base = alt.Chart(pd.DataFrame(rows)).encode(x=alt.X("day:T", title=None))
-    wide = base.mark_rule(color=BLUE, opacity=0.35).encode(y=alt.Y("low:Q", title=task.target), y2="high:Q")
-    half = base.mark_rule(color=BLUE, strokeWidth=4, opacity=0.6).encode(y="q1:Q", y2="q3:Q")
-    dots = base.mark_point(color=BLUE, filled=True, size=30).encode(y="median:Q")
-    seen = alt.Chart(line.dropna()).mark_line(color="black", strokeWidth=1.2).encode(x="day:T", y="truth:Q")
+    along = _dates("day", task.panel.dates[first : last + 1])
+
+    def up(column: str) -> alt.Y:
+        return alt.Y(f"{column}:Q", title=task.target)
+
+    base = alt.Chart(pd.DataFrame(rows)).encode(x=along)
+    wide = base.mark_rule(color=BLUE, opacity=0.35).encode(y=up("low"), y2="high:Q")
+    half = base.mark_rule(color=BLUE, strokeWidth=4, opacity=0.6).encode(y=up("q1"), y2="q3:Q")
+    dots = base.mark_point(color=BLUE, filled=True, size=30).encode(y=up("median"))
+    seen = alt.Chart(line.dropna()).mark_line(color="black", strokeWidth=1.2).encode(x=along, y=up("truth"))
     return svg((wide + half + dots + seen).properties(width=680, height=240))
 
 
@@ -77,9 +99,9 @@ def relative_by_origin(task: Task, results: Sequence[OriginResult]) -> str:
     lines = (
         alt.Chart(pd.DataFrame(rows))
         .mark_line(point=True)
-        .encode(x=alt.X("origin:T", title=None), y="relative WIS:Q", color="horizon:N")
+        .encode(x=_dates("origin", task.origins), y=_relative(), color="horizon:N")
     )
-    one = alt.Chart(pd.DataFrame({"y": [1.0]})).mark_rule(strokeDash=[4, 4]).encode(y="y:Q")
+    one = alt.Chart(pd.DataFrame({"relative WIS": [1.0]})).mark_rule(strokeDash=[4, 4]).encode(y=_relative())
     return svg((lines + one).properties(width=680, height=220))
 
 
@@ -96,11 +118,12 @@ def coverage(task: Task, results: Sequence[OriginResult]) -> str:
         for c, v in scored.covered.items()
         for k, h in enumerate(task.horizons)
     ]
+    covered = "coverage (%)"
     base = alt.Chart(pd.DataFrame(rows)).encode(x=alt.X("horizon:O"))
     bars = base.mark_point(filled=True, size=90).encode(
-        y=alt.Y("coverage:Q", scale=alt.Scale(domain=[0, 100])), color="nominal:N"
+        y=alt.Y("coverage:Q", title=covered, scale=alt.Scale(domain=[0, 100])), color="nominal:N"
     )
-    wanted = base.mark_tick(thickness=1).encode(y="wanted:Q", color="nominal:N")
+    wanted = base.mark_tick(thickness=1).encode(y=alt.Y("wanted:Q", title=covered), color="nominal:N")
     return svg((bars + wanted).properties(width=320, height=220))
 
 
@@ -118,7 +141,11 @@ def pit(task: Task, results: Sequence[OriginResult]) -> str:
     chart = (
         alt.Chart(pd.DataFrame(rows))
         .mark_bar(color=GREEN)
-        .encode(x=alt.X("PIT:O"), y="share:Q", column=alt.Column("horizon:O"))
+        .encode(
+            x=alt.X("PIT:O", title="probability integral transform"),
+            y=alt.Y("share:Q", title="share of forecasts"),
+            column=alt.Column("horizon:O"),
+        )
         .properties(width=150, height=140)
     )
     return svg(chart)
@@ -146,7 +173,7 @@ def by_phase(task: Task, results: Sequence[OriginResult]) -> str:
         .encode(
             x=alt.X("phase:N", title=None, sort=None),
             xOffset="horizon:N",
-            y="relative WIS:Q",
+            y=_relative(),
             color="horizon:N",
         )
     )
@@ -161,7 +188,7 @@ def by_territory(task: Task, results: Sequence[OriginResult]) -> str:
     dots = (
         alt.Chart(frame)
         .mark_bar(color=BLUE)
-        .encode(x=alt.X("territory:N", sort="y", axis=alt.Axis(labelFontSize=6)), y="relative WIS:Q")
+        .encode(x=alt.X("territory:N", sort="y", axis=alt.Axis(labelFontSize=6)), y=_relative())
     )
     return svg(dots.properties(width=780, height=180))
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecasting.backtest import plots
 from forecasting.backtest.runner import ENSEMBLE, OriginResult
-from forecasting.backtest.scores import daily_table, models_of, table
+from forecasting.backtest.scores import daily_table, models_of, periods, table
 from forecasting.backtest.task import Task
 
 STYLE = """
@@ -55,15 +55,25 @@ def write(chapters: Sequence[Chapter], path: Path) -> None:
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style><h1>{title}</h1>'
         "<p>Rolling origins; each forecast is a cold call of the library with only what was known then. Relative "
         "WIS is the ratio of summed weighted interval scores to the yardstick's (persistence, five classes of level) "
-        "on the same tasks: below one is better. Settings were chosen on the earlier period; the later one is reported "
-        f"apart, and backtest-choices.md says how untouched it is.</p>{body}</html>\n",
+        f"on the same tasks: below one is better.{_chosen(chapters)}</p>{body}</html>\n",
         encoding="utf-8",
     )
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)
     for chapter in chapters:
         table(chapter.task, chapter.results).round(4).to_csv(folder / f"{chapter.task.name}.csv", index=False)
-        ablation_table(chapter).round(4).to_csv(folder / f"{chapter.task.name}-ablation.csv", index=False)
+        if chapter.ablations:
+            ablation_table(chapter).round(4).to_csv(folder / f"{chapter.task.name}-ablation.csv", index=False)
+
+
+def _chosen(chapters: Sequence[Chapter]) -> str:
+    """Say on what settings were chosen, where a task has a period for that."""
+    if all(len(periods(c.task)) == 1 for c in chapters):
+        return ""
+    return (
+        " Settings were chosen on the earlier period; the later one is reported apart, and backtest-choices.md says "
+        "how untouched it is."
+    )
 
 
 def ablation_table(chapter: Chapter) -> pd.DataFrame:
@@ -85,13 +95,14 @@ def summary(task: Task, results: Sequence[OriginResult], territory: str | None =
 
 
 def model_table(task: Task, results: Sequence[OriginResult]) -> pd.DataFrame:
-    """Relative WIS of every model over all origins, with its mean weight in the ensemble."""
+    """Relative WIS of every model over all origins, with its mean weight in the ensemble; NaN where it has no part."""
     full = table(task, results)
     full = full[full["period"] == "all origins"]
     rows = []
     for model in models_of(results):
         part = full[full["model"] == model]
-        weight = float(np.mean([r.weights.get(model, 0.0) for r in results]))
+        member = any(model in r.weights for r in results)
+        weight = float(np.mean([r.weights.get(model, 0.0) for r in results])) if member else np.nan
         by = {f"h {h}": r for h, r in zip(part["horizon"], part["relative WIS"], strict=True)}
         covered = part[part["horizon"] == "all"]["cover 95"].iloc[0]
         rows.append({"model": model, "mean weight": weight, **by, "cover 95": covered})
@@ -101,31 +112,42 @@ def model_table(task: Task, results: Sequence[OriginResult]) -> pd.DataFrame:
 def _chapter(chapter: Chapter) -> str:
     task, results = chapter.task, chapter.results
     focus = task.focus
-    figures = (
+    figures = [
         ("Forecasts at the furthest horizon, " + focus, plots.forecasts(task, results, focus)),
         ("WIS and its parts, by horizon", plots.parts(task, results)),
         ("Relative WIS at each origin", plots.relative_by_origin(task, results)),
         ("Coverage of central intervals; ticks are nominal", plots.coverage(task, results)),
         ("Probability integral transform", plots.pit(task, results)),
         ("Relative WIS by phase of the wave (origins)", plots.by_phase(task, results)),
-        ("Relative WIS by territory", plots.by_territory(task, results)),
-    )
+    ]
+    several = len(task.panel.territories) > 1
+    if several:
+        figures.append(("Relative WIS by territory", plots.by_territory(task, results)))
     drawn = "".join(
         f"<figure>{picture}<figcaption>{html.escape(caption)}</figcaption></figure>"
         for caption, picture in figures
     )
     days = daily_table(task, results)
+    everywhere = "All territories" if several else html.escape(focus)
+    own = f"<h3>{html.escape(focus)}</h3>{_html(summary(task, results, focus))}" if several else ""
     single = f"<h3>Single days, all territories</h3>{_html(days)}" if len(days) else ""
     removed = f"<h3>Without some signals</h3>{_html(ablation_table(chapter))}" if chapter.ablations else ""
     return (
         f"<h2>{html.escape(chapter.title)}</h2><p>{html.escape(chapter.about)}</p>"
-        f"<h3>All territories</h3>{_html(summary(task, results))}"
-        f"<h3>{html.escape(focus)}</h3>{_html(summary(task, results, focus))}"
-        f"<h3>Models</h3>{_html(model_table(task, results))}{removed}{single}{drawn}"
+        f"<h3>{everywhere}</h3>{_html(summary(task, results))}"
+        f"{own}<h3>Models</h3>{_html(model_table(task, results))}{removed}{single}{drawn}"
     )
 
 
 def _html(frame: pd.DataFrame) -> str:
-    return (
-        f'<div class="wide">{frame.to_html(index=False, border=0, float_format=lambda v: f"{v:.3f}")}</div>'
-    )
+    written = pd.DataFrame({c: [shown(v, str(c)) for v in frame[c]] for c in frame.columns})
+    return f'<div class="wide">{written.to_html(index=False, border=0)}</div>'
+
+
+def shown(value: object, column: str) -> str:
+    """Write a figure of a table: shares in percent to a tenth, scores to a thousandth, nothing where there is none."""
+    if not isinstance(value, float):
+        return str(value)
+    if np.isnan(value):
+        return ""
+    return f"{value:.1f}" if column.startswith("cover ") or "%" in column else f"{value:.3f}"

@@ -68,9 +68,11 @@ class Task:
         if self.frame is not None:
             population = self.panel.population
             given = None if population is None else dict(zip(self.panel.territories, population, strict=True))
-            return Panel.from_frame(
+            read = Panel.from_frame(
                 self.frame, as_of=origin, freq=self.panel.freq, population=given, kinds=self.panel.kinds
             )
+            # A calendar is known years ahead.
+            return replace(read, holidays=self.panel.holidays, local_holidays=dict(self.panel.local_holidays))
         known = self.panel.until(origin)
         values = known.values.copy()
         for signal, periods in self.delays.items():
@@ -111,6 +113,8 @@ class Task:
             ",".join(self.panel.territories),
             ",".join(self.panel.signals),
             hashlib.sha256(np.nan_to_num(self.panel.values, nan=-1.0).tobytes()).hexdigest(),
+            *(",".join(map(str, calendar)) for calendar in self.panel.calendars),
+            "" if self.frame is None else hashlib.sha256(self.frame.to_csv().encode()).hexdigest(),
             *(hashlib.sha256(np.nan_to_num(d.values, nan=-1.0).tobytes()).hexdigest() for d in self.donors),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
