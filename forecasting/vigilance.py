@@ -150,7 +150,8 @@ class Headline:
 def headline(days: Iterable[VigilanceDay], rules: ColourRules) -> Headline:
     """Choose the headline among the days of a territory's own units (those of its facilities do not count).
 
-    A unit that cannot be known is passed over when another warns; but where one is grey nothing is called green.
+    A unit that cannot be known is passed over when another warns; but where one is grey nothing is called green. Of the
+    days of the worst colour the first is named whose risk reaches it, not one that only keeps it until confirmed.
     """
     chosen = [d for d in days if not d.facility and rules.headline_first <= d.horizon <= rules.headline_last]
     worst = max((severity(d.colour) for d in chosen), default=-1)
@@ -158,5 +159,5 @@ def headline(days: Iterable[VigilanceDay], rules: ColourRules) -> Headline:
         all_known = worst == 0 and all(d.colour != "grey" for d in chosen)
         return Headline("green" if all_known else "grey", None)
     warning = [d for d in chosen if severity(d.colour) == worst]
-    first = min(warning, key=lambda d: (d.horizon, -(d.probability or 0.0), d.unit))
+    first = min(warning, key=lambda d: (d.raw_colour != d.colour, d.horizon, -(d.probability or 0.0), d.unit))
     return Headline(COLOURS[worst], first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -98,6 +99,12 @@ def test_the_headline_names_the_first_of_the_worst_days_and_leaves_facilities_to
     found = headline(days, DEFAULT_RULES)
     assert found.colour == "orange"
     assert found.day == days[1]
+
+
+def test_a_day_that_reaches_the_colour_is_named_before_one_that_only_keeps_it() -> None:
+    kept = replace(day(1, "yellow"), raw_colour="green", probability=0.02)
+    assert headline([kept, day(5, "yellow"), day(6, "yellow")], DEFAULT_RULES).day == day(5, "yellow")
+    assert headline([kept, day(3, "green")], DEFAULT_RULES).day == kept
 
 
 def test_rules_are_data_and_wrong_ones_are_refused() -> None:
