@@ -91,7 +91,6 @@ def forecast_command(
     from forecasting import (
         QUANTILE_LEVELS,
         FrameError,
-        Panel,
         TooShort,
         UnknownCountry,
         forecast,
@@ -99,14 +98,12 @@ def forecast_command(
         hubverse,
     )
     from forecasting.answer_lines import told_as_it_is, why_left_out
-    from forecasting.grid import refuse_weeks_as_days
 
     steps, frame = _horizons(horizons), frame_files.read(data)
     if not out.parent.is_dir():
         raise MeteoError(f"--out {out}: there is no folder {out.parent}")
     chosen = None if freq is None else _freq(freq)
     try:
-        refuse_weeks_as_days(Panel.from_frame(frame, as_of=as_of, freq=chosen), target)
         answer = forecast(
             frame, target, steps, draws=draws, as_of=as_of, rng=seed, freq=chosen, holidays=country
         )

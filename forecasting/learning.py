@@ -18,6 +18,7 @@ from forecasting.calibration import Conformal, apply_shift, calibrate
 from forecasting.closures import opened
 from forecasting.ensemble import Combined, combine, fit_all, rehearsal_truths
 from forecasting.given import Given, checked, panel_of
+from forecasting.grid import refuse_weeks_as_days
 from forecasting.learned import Learned
 from forecasting.models import REGISTRY
 from forecasting.models.base import LEVELS, Fitted
@@ -124,6 +125,8 @@ def _completed(
     A territory without any value of the target has no such service, and is not among those kept.
     """
     whole, draws = panel_of(panel, as_of, given), given.get("nowcast_draws")
+    if isinstance(panel, pd.DataFrame):
+        refuse_weeks_as_days(whole, target)
     if draws is None and isinstance(panel, pd.DataFrame):
         draws = _nowcast_of_frame(panel, whole, as_of, seed, target)
     whole, served = whole.where(target)

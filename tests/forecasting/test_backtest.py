@@ -256,6 +256,8 @@ def test_three_values_a_week_apart_are_no_weekly_target() -> None:
     panel = Panel.from_frame(frame[~day_off | sunday], freq="D")
     with pytest.raises(FrameError, match="the 4 dates"):
         refuse_weeks_as_days(panel, "admissions")
+    with pytest.raises(FrameError, match="the 4 dates"):
+        forecasting.forecast(frame[~day_off | sunday], "admissions")
     refuse_weeks_as_days(panel.until("2021-01-27"), "admissions")
     refuse_weeks_as_days(panel, "positives")
 
