@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +215,8 @@ def test_ctrl_c_ends_two_workers_at_once_and_keeps_what_is_done(tmp_path: Path) 
         text=True,
         start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # Whoever runs the tests in the background had the signal ignored, and a child inherits that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:
         until = time.monotonic() + 240
@@ -226,6 +229,7 @@ def test_ctrl_c_ends_two_workers_at_once_and_keeps_what_is_done(tmp_path: Path) 
     finally:
         with suppress(ProcessLookupError):
             os.killpg(started.pid, signal.SIGKILL)
+        started.communicate()
     assert started.returncode == 130, errors
     assert "Traceback" not in said + errors
     kept = len(list(tmp_path.glob("kept/*/2*.npz")))

@@ -87,6 +87,8 @@ def test_ctrl_c_while_commands_are_imported_is_quiet() -> None:
     # The signal comes in the middle of the import of a part, as a hand would send it.
     script = (
         "import os, signal, infra.command_line as line\n"
+        # Whoever runs the tests in the background had the signal ignored, and a child inherits that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "line._register = lambda point, app: os.kill(os.getpid(), signal.SIGINT)\n"
         "line.main()"
     )
