@@ -42,7 +42,7 @@ COVID = ("covid",)
     "target", ["admissions:all", "admissions:covid", "admissions:influenza", "ed_visits:all"]
 )
 def test_a_quiet_half_year(target: str, half: str, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    lived = _quiet(target, half, seed, QUICK, HALF_YEAR)
+    lived = _quiet(target, half, seed, REGISTRY, HALF_YEAR)
     own = [len(lived.flags(t, alone=True)) for t in TERRITORIES]
     _tell(
         capsys,
